@@ -1,0 +1,25 @@
+//! Audio in: files of any common rate, sample format and channel count, as 16 kHz mono.
+//!
+//! Every sample the rest of the program sees is an `f32` in `[-1, 1]` at [`SAMPLE_RATE`].
+
+mod error;
+mod file;
+mod flac;
+mod resample;
+mod wav;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{AudioError, AudioErrorKind};
+pub use file::{Clip, FileInfo, FileSource, read_clip};
+pub use resample::Resampler;
+
+/// Rate of all audio inside the program, in Hz.
+pub const SAMPLE_RATE: u32 = 16_000;
+
+/// Input rates that can be converted to [`SAMPLE_RATE`], in Hz.
+pub const INPUT_RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+
+/// Most channels an input may have.
+pub const MAX_CHANNELS: u16 = 8;

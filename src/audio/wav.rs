@@ -1,0 +1,215 @@
+//! RIFF/WAVE: PCM and float samples, including what pipes and interrupted recorders leave behind.
+//!
+//! Read here rather than by symphonia because a header written to a pipe (sizes 0 or all ones) and
+//! a header that lies are both everyday cases that have to be told apart.
+//! Layout: Microsoft/IBM, "Multimedia Programming Interface and Data Specifications 1.0" (1991).
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+
+use super::{AudioErrorKind, INPUT_RATES, MAX_CHANNELS};
+
+/// Frames decoded at a time, which bounds the buffers whatever a header claims.
+const BLOCK_FRAMES: u64 = 4096;
+/// Real files have a handful of chunks before the audio.
+const MAX_CHUNKS: usize = 1000;
+/// Programs that write to a pipe put a size at or above this one (sox 0x7FFFF000, arecord
+/// 0x80000000, ffmpeg 0xFFFFFFFF), since they cannot come back to fill in the true one.
+const UNKNOWN_SIZE: u32 = 0x7FFF_0000;
+
+/// How one sample is stored, little endian.
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    U8,
+    I16,
+    I24,
+    I32,
+    F32,
+    F64,
+}
+
+/// The `fmt ` chunk, checked.
+struct Format {
+    encoding: Encoding,
+    channels: u16,
+    rate: u32,
+}
+
+/// An open WAV file, positioned in its audio.
+pub(super) struct WavReader {
+    file: BufReader<File>,
+    format: Format,
+    promised: u64,
+    found: u64,
+    left: u64,
+    bytes: Vec<u8>,
+}
+
+impl WavReader {
+    /// Reads the header. `file` stands behind the 12 bytes of the RIFF header, `riff_size` is the
+    /// size given there.
+    pub(super) fn open(file: File, riff_size: u32) -> Result<Self, AudioErrorKind> {
+        let file_len = file.metadata()?.len();
+        let mut file = BufReader::new(file);
+        let mut position: u64 = 12;
+        let mut format = None;
+        for _ in 0..MAX_CHUNKS {
+            let mut header = [0; 8];
+            file.read_exact(&mut header).map_err(no_data)?;
+            let [id @ .., s0, s1, s2, s3] = header;
+            let size = u32::from_le_bytes([s0, s1, s2, s3]);
+            position += 8;
+            if &id == b"data" {
+                let format = format.ok_or(AudioErrorKind::BadHeader("no format before the audio"))?;
+                let available = file_len.saturating_sub(position);
+                let unfinished = size == 0 && u64::from(riff_size) + 8 != file_len;
+                let unknown = size == u32::MAX || (size >= UNKNOWN_SIZE && u64::from(size) > available);
+                let size = if unfinished || unknown { available } else { u64::from(size) };
+                return Ok(Self::new(file, format, size, available));
+            }
+            let mut skip = i64::from(size) + i64::from(size % 2); // chunks start at even offsets
+            position += skip.unsigned_abs();
+            if &id == b"fmt " {
+                let mut body = [0; 40];
+                let len = body.len().min(size as usize);
+                file.read_exact(&mut body[..len]).map_err(no_data)?;
+                format = Some(Format::parse(&body, size)?);
+                skip -= len as i64;
+            }
+            file.seek_relative(skip)?;
+        }
+        Err(AudioErrorKind::BadHeader("no audio among its first 1000 chunks"))
+    }
+
+    fn new(file: BufReader<File>, format: Format, size: u64, available: u64) -> Self {
+        let frame = format.frame_bytes();
+        let found = size.min(available) / frame;
+        Self { file, format, promised: size / frame, found, left: found, bytes: Vec::new() }
+    }
+
+    pub(super) fn rate(&self) -> u32 {
+        self.format.rate
+    }
+
+    pub(super) fn channels(&self) -> u16 {
+        self.format.channels
+    }
+
+    /// Frames that are there, which may be fewer than the header promises.
+    pub(super) fn frames(&self) -> u64 {
+        self.found
+    }
+
+    /// Replaces `out` with the next interleaved samples; false at the end.
+    pub(super) fn read(&mut self, out: &mut Vec<f32>) -> Result<bool, AudioErrorKind> {
+        out.clear();
+        if self.left == 0 {
+            return if self.found < self.promised {
+                Err(AudioErrorKind::Truncated { promised: self.promised, found: self.found })
+            } else {
+                Ok(false)
+            };
+        }
+        let frame = self.format.frame_bytes();
+        let frames = self.left.min(BLOCK_FRAMES);
+        self.bytes.clear();
+        let read = (&mut self.file).take(frames * frame).read_to_end(&mut self.bytes)?;
+        let read = read as u64 / frame;
+        self.bytes.truncate((read * frame) as usize);
+        self.left -= read;
+        if read < frames {
+            // The file shrank while it was being read.
+            self.found -= self.left;
+            self.left = 0;
+        }
+        self.format.encoding.decode(&self.bytes, out);
+        Ok(true)
+    }
+}
+
+impl Format {
+    fn parse(body: &[u8; 40], size: u32) -> Result<Self, AudioErrorKind> {
+        let u16_at = |at: usize| u16::from_le_bytes([body[at], body[at + 1]]);
+        if size < 16 {
+            return Err(AudioErrorKind::BadHeader("its format chunk is too short"));
+        }
+        let (channels, align, bits) = (u16_at(2), u16_at(12), u16_at(14));
+        let rate = u32::from_le_bytes([body[4], body[5], body[6], body[7]]);
+        // WAVE_FORMAT_EXTENSIBLE keeps the tag in the first bytes of a GUID. Its samples use the
+        // high bits of their container, so the count of valid bits changes nothing.
+        let tag = match u16_at(0) {
+            0xFFFE if size >= 40 => u16_at(24),
+            tag => tag,
+        };
+        let encoding = match (tag, bits) {
+            (1, 8) => Encoding::U8,
+            (1, 16) => Encoding::I16,
+            (1, 24) => Encoding::I24,
+            (1, 32) => Encoding::I32,
+            (3, 32) => Encoding::F32,
+            (3, 64) => Encoding::F64,
+            _ => {
+                let name = format!("WAV type {tag:#06x} with {bits} bits a sample");
+                return Err(AudioErrorKind::UnsupportedEncoding(name));
+            }
+        };
+        if !(1..=MAX_CHANNELS).contains(&channels) {
+            return Err(AudioErrorKind::UnsupportedChannels(channels));
+        }
+        if !INPUT_RATES.contains(&rate) {
+            return Err(AudioErrorKind::UnsupportedRate(rate));
+        }
+        let format = Self { encoding, channels, rate };
+        if u64::from(align) != format.frame_bytes() {
+            return Err(AudioErrorKind::BadHeader("its block size contradicts its sample format"));
+        }
+        Ok(format)
+    }
+
+    fn frame_bytes(&self) -> u64 {
+        u64::from(self.channels) * self.encoding.bytes()
+    }
+}
+
+impl Encoding {
+    fn bytes(self) -> u64 {
+        match self {
+            Self::U8 => 1,
+            Self::I16 => 2,
+            Self::I24 => 3,
+            Self::I32 | Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    /// Appends samples scaled so that full scale is 1; floats keep their value, finite or not.
+    fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
+        const I32_SCALE: f32 = 1.0 / 2_147_483_648.0;
+        match self {
+            Self::U8 => out.extend(bytes.iter().map(|&b| (f32::from(b) - 128.0) / 128.0)),
+            Self::I16 => out.extend(each(bytes, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0)),
+            Self::I24 => {
+                out.extend(each(bytes, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 * I32_SCALE))
+            }
+            Self::I32 => out.extend(each(bytes, |b| i32::from_le_bytes(b) as f32 * I32_SCALE)),
+            Self::F32 => out.extend(each(bytes, f32::from_le_bytes)),
+            // A finite f64 beyond the range of f32 has to stay finite.
+            Self::F64 => out.extend(each(bytes, |b| match f64::from_le_bytes(b) {
+                sample if sample.is_finite() => sample.clamp(-1.0, 1.0) as f32,
+                _ => f32::NAN,
+            })),
+        }
+    }
+}
+
+/// Maps each `N` bytes to a sample.
+fn each<const N: usize>(bytes: &[u8], sample: impl Fn([u8; N]) -> f32) -> impl Iterator<Item = f32> {
+    bytes.as_chunks::<N>().0.iter().map(move |&chunk| sample(chunk))
+}
+
+fn no_data(error: std::io::Error) -> AudioErrorKind {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => AudioErrorKind::BadHeader("it ends before its audio"),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,238 @@
+//! The Auto-KWS 2021 challenge: its folders, its predictions.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::score::{LabelError, Labels, read_labels};
+use crate::audio::{AudioError, FileSource, SAMPLE_RATE};
+use crate::engine::Engine;
+use crate::engine::event::Event;
+use crate::engine::rule::Rule;
+use crate::enroll::takes::{self, Recording, TakesError, audio_files};
+use crate::inference::InferenceError;
+use crate::models::Models;
+use crate::profile::Profile;
+
+/// Takes used of the training layout, which has more than a challenge enrolment.
+const TRAINING_TAKES: usize = 5;
+
+/// One speaker's folder.
+#[derive(Debug)]
+pub struct Speaker {
+    /// Name of the folder.
+    pub name: OsString,
+    /// Enrolment recordings.
+    pub enroll: Vec<PathBuf>,
+    /// Recordings to decide on.
+    pub test: Vec<PathBuf>,
+    /// True labels, where known.
+    pub labels: Option<Labels>,
+}
+
+/// A challenge folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// A folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] TakesError),
+    /// There is no speaker.
+    #[error(
+        "{0}: no speaker folders; each needs enroll/ (or enrollment/) and test/, or keywords/ and others/"
+    )]
+    NoSpeakers(PathBuf),
+    /// The labels do not fit.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
+    /// The predictions cannot be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The speakers of `dataset`, sorted by name. Labels come from `solution` where it is given, and from
+/// the folders of the training layout.
+pub fn speakers(dataset: &Path, solution: Option<&Path>) -> Result<Vec<Speaker>, DatasetError> {
+    let failed = |source| TakesError::Folder { path: dataset.into(), source };
+    let mut speakers = Vec::new();
+    for entry in std::fs::read_dir(dataset).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        speakers.extend(speaker(&entry.path(), entry.file_name())?);
+    }
+    if speakers.is_empty() {
+        return Err(DatasetError::NoSpeakers(dataset.into()));
+    }
+    speakers.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(solution) = solution {
+        for speaker in &mut speakers {
+            let path = solution.join(suffixed(&speaker.name, "_test_labels.txt"));
+            let labels = read_labels(&path)?;
+            if let Some(name) =
+                speaker.test.iter().map(|path| file_name(path)).find(|name| !labels.contains_key(name))
+            {
+                return Err(LabelError::Missing { path, name }.into());
+            }
+            speaker.labels = Some(labels);
+        }
+    }
+    Ok(speakers)
+}
+
+/// The speaker in `folder`, if it is in one of the known layouts.
+fn speaker(folder: &Path, name: OsString) -> Result<Option<Speaker>, DatasetError> {
+    let enroll =
+        ["enroll", "enrollment"].map(|part| folder.join(part)).into_iter().find(|part| part.is_dir());
+    if let Some(enroll) = enroll {
+        let test = folder.join("test");
+        let test = if test.is_dir() { audio_files(&test)? } else { Vec::new() };
+        return Ok(Some(Speaker { name, enroll: audio_files(&enroll)?, test, labels: None }));
+    }
+    let (keywords, others) = (folder.join("keywords"), folder.join("others"));
+    if !keywords.is_dir() || !others.is_dir() {
+        return Ok(None);
+    }
+    let mut enroll = audio_files(&keywords)?;
+    let mut test = enroll.split_off(enroll.len().min(TRAINING_TAKES));
+    let others = audio_files(&others)?;
+    let labelled = |paths: &[PathBuf], label| paths.iter().map(|p| (file_name(p), label)).collect::<Vec<_>>();
+    let labels = labelled(&test, true).into_iter().chain(labelled(&others, false)).collect();
+    test.extend(others);
+    Ok(Some(Speaker { name, enroll, test, labels: Some(labels) }))
+}
+
+/// The last component of `path`.
+pub fn file_name(path: &Path) -> OsString {
+    path.file_name().unwrap_or_default().to_owned()
+}
+
+fn suffixed(name: &OsString, suffix: &str) -> OsString {
+    let mut name = name.clone();
+    name.push(suffix);
+    name
+}
+
+/// Learns a speaker's phrase. A recording that cannot be used is left out and goes to `warn`.
+pub fn enrol(models: &Models, files: &[PathBuf], warn: &(dyn Fn(String) + Sync)) -> Option<Profile> {
+    let mut recordings: Vec<Recording> = Vec::new();
+    for path in files {
+        match takes::read_one(path) {
+            Ok(recording) => recordings.push(recording),
+            Err(error) => warn(format!("{error}; left out of the enrolment")),
+        }
+    }
+    loop {
+        match takes::learn(models, &recordings) {
+            Ok((takes, scales)) => {
+                return Some(Profile {
+                    name: "speaker".into(),
+                    phrase: String::new(),
+                    created: 0,
+                    models: models.fingerprint.clone(),
+                    takes,
+                    scales,
+                });
+            }
+            Err(TakesError::NoSpeech(path)) => {
+                warn(format!("{}: no speech found; left out of the enrolment", path.display()));
+                recordings.retain(|recording| recording.path != path);
+            }
+            Err(error) => {
+                warn(format!("{error}; nothing will be accepted"));
+                return None;
+            }
+        }
+    }
+}
+
+/// What became of one test file.
+pub struct Prediction {
+    /// Name of the file.
+    pub name: OsString,
+    /// Whether the speaker's phrase was heard.
+    pub accepted: bool,
+    /// Length of the audio in seconds.
+    pub seconds: f64,
+}
+
+/// Decides on every file, in order. One that cannot be read, and every file without a profile, is
+/// refused; what was wrong goes to `warn`.
+pub fn predict(
+    models: &Arc<Models>,
+    rule: &Rule,
+    profile: Option<Arc<Profile>>,
+    files: &[PathBuf],
+    warn: &(dyn Fn(String) + Sync),
+) -> Vec<Prediction> {
+    let profiles: Vec<Arc<Profile>> = profile.into_iter().collect();
+    let decide = |path: &PathBuf| {
+        let mut prediction = Prediction { name: file_name(path), accepted: false, seconds: 0.0 };
+        if let Err(error) = listen(models, rule, &profiles, path, &mut prediction) {
+            warn(format!("{error}"));
+        }
+        prediction
+    };
+    files.iter().map(decide).collect()
+}
+
+/// A file that could not be decided on in full.
+#[derive(Debug, thiserror::Error)]
+enum ListenError {
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+fn listen(
+    models: &Arc<Models>,
+    rule: &Rule,
+    profiles: &[Arc<Profile>],
+    path: &Path,
+    prediction: &mut Prediction,
+) -> Result<(), ListenError> {
+    let mut source = FileSource::open(path)?;
+    let mut engine = Engine::new(models.clone(), profiles, rule.clone())?;
+    let mut accepted = false;
+    let mut samples = Vec::new();
+    let end = loop {
+        samples.clear();
+        let more = source.read(&mut samples);
+        prediction.seconds += samples.len() as f64 / f64::from(SAMPLE_RATE);
+        engine.push(&samples, |event| accepted |= matches!(event, Event::Accepted(_)))?;
+        match more {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    engine.finish(|event| accepted |= matches!(event, Event::Accepted(_)))?;
+    prediction.accepted = accepted;
+    Ok(end?)
+}
+
+/// The file of predictions of `speaker` in `folder`.
+pub fn predictions_path(folder: &Path, speaker: &OsString) -> PathBuf {
+    folder.join(suffixed(speaker, "_predictions.txt"))
+}
+
+/// Writes one line `NAME<TAB>0|1` a prediction; the file appears whole or not at all.
+pub fn write_predictions(path: &Path, predictions: &[Prediction]) -> Result<(), DatasetError> {
+    let failed = |source| DatasetError::Write { path: path.into(), source };
+    let mut lines = Vec::new();
+    for prediction in predictions {
+        lines.extend_from_slice(prediction.name.as_bytes());
+        lines.extend_from_slice(if prediction.accepted { b"\t1\n" } else { b"\t0\n" });
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(&lines).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `wakeword detect`
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use wakeword::audio::FileSource;
+use wakeword::engine::Engine;
+use wakeword::engine::event::{Detection, Event, Reason};
+use wakeword::models::Models;
+use wakeword::profile::Profile;
+
+use super::{Context, Outcome, output};
+
+/// Arguments of `detect`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  wakeword detect living-room.flac
+  wakeword detect --profile anna --json *.wav | jq 'select(.event == \"accepted\")'
+
+WAV and FLAC of 8 to 192 kHz and up to 8 channels. Each file is a stream of its own. Times are from the
+file's beginning; in JSON, positions are samples at 16 kHz.")]
+pub struct Args {
+    /// Recordings to listen to
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only this profile (may be given several times) [default: all]
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
+    /// One JSON object an event and line
+    #[arg(long)]
+    json: bool,
+    /// Only what was accepted
+    #[arg(long)]
+    accepted_only: bool,
+}
+
+pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
+    let models = context.models()?;
+    let profiles = context.profiles(&models, &args.profiles)?;
+    let mut outcome = Outcome::Done;
+    for file in &args.files {
+        let mut events = Vec::new();
+        // What was heard before a file broke off still counts.
+        if let Err(error) = listen(context, &models, &profiles, file, &mut events) {
+            eprintln!("wakeword: {error:#}");
+            outcome = Outcome::Partial;
+        }
+        if args.accepted_only {
+            events.retain(|event| matches!(event, Event::Accepted(_)));
+        }
+        if args.json { write_json(file, &events)? } else { write_table(file, &events)? }
+    }
+    Ok(outcome)
+}
+
+fn listen(
+    context: &Context,
+    models: &Arc<Models>,
+    profiles: &[Arc<Profile>],
+    file: &Path,
+    events: &mut Vec<Event>,
+) -> anyhow::Result<()> {
+    let mut engine = Engine::new(models.clone(), profiles, context.rule())?;
+    let mut source = FileSource::open(file)?;
+    let mut samples = Vec::new();
+    let end = loop {
+        samples.clear();
+        let more = source.read(&mut samples);
+        engine.push(&samples, |event| events.push(event))?;
+        match more {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    engine.finish(|event| events.push(event))?;
+    Ok(end?)
+}
+
+fn write_json(file: &Path, events: &[Event]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for event in events {
+        let mut line = json!({ "file": file.to_string_lossy() });
+        if let (Some(line), serde_json::Value::Object(fields)) =
+            (line.as_object_mut(), serde_json::to_value(event)?)
+        {
+            line.extend(fields);
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn write_table(file: &Path, events: &[Event]) -> anyhow::Result<()> {
+    let mut table = output::table(&[
+        "from", "to", "who", "phrase", "verdict", "score", "needed", "words", "voice", "SNR",
+    ]);
+    let mut row = |detection: &Detection, refused: Option<Reason>| {
+        let evidence = &detection.evidence;
+        let verdict = refused.map_or("accepted".into(), |reason| format!("refused: {}", reason.describe()));
+        table.add_row([
+            output::time(detection.start).into(),
+            output::time(detection.end).into(),
+            detection.profile.as_str().into(),
+            detection.phrase.as_str().into(),
+            output::verdict(&verdict, refused.is_none()),
+            format!("{:.2}", detection.score).into(),
+            format!("{:.2}", detection.threshold).into(),
+            format!("{:.2}", evidence.keyword_score.midpoint(evidence.cepstral_score)).into(),
+            evidence.speaker_score.map_or("-".into(), |score| format!("{score:.2}").into()),
+            format!("{:.0} dB", evidence.snr_db).into(),
+        ]);
+    };
+    for event in events {
+        match event {
+            Event::Candidate(_) => {}
+            Event::Accepted(detection) => row(detection, None),
+            Event::Rejected(rejection) => row(&rejection.detection, Some(rejection.reason)),
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    if table.is_empty() {
+        writeln!(out, "{}: nothing like an enrolled phrase", file.display())?;
+    } else {
+        writeln!(out, "{}\n{table}", file.display())?;
+    }
+    Ok(())
+}

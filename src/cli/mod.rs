@@ -1,0 +1,137 @@
+//! The command line: one file a subcommand, and one place that turns an error into an exit code.
+
+mod batch;
+mod completions;
+mod detect;
+mod enroll;
+mod output;
+mod profiles;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use wakeword::config::{self, Config};
+use wakeword::engine::rule::Rule;
+use wakeword::models::Models;
+use wakeword::profile::Profile;
+use wakeword::store::Store;
+
+/// Wakes for your phrase in your voice, on your device.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "\
+Examples:
+  wakeword enroll anna --phrase \"hello sunflower\" --from takes/
+  wakeword detect living-room.flac
+  wakeword profiles list
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be used."
+)]
+struct Cli {
+    /// Configuration file [default: ~/.config/wakeword/config.toml, then /etc/wakeword/config.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "WAKEWORD_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of the profiles [default: ~/.local/share/wakeword/profiles]
+    #[arg(long, global = true, value_name = "DIR", env = "WAKEWORD_STORE")]
+    store: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Learn a phrase from recordings of it
+    Enroll(enroll::Args),
+    /// Look for enrolled phrases in recordings
+    Detect(detect::Args),
+    /// List, show or remove enrolled phrases
+    Profiles(profiles::Args),
+    /// Run over whole folders of recordings
+    Batch(batch::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// How a command ended that did not fail.
+pub enum Outcome {
+    /// All done.
+    Done,
+    /// Done, but some input had to be left out; it was named on stderr.
+    Partial,
+}
+
+/// Parses the command line, runs it, reports its error.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let run = Context::new(cli.config, cli.store).and_then(|context| match cli.command {
+        Command::Enroll(args) => enroll::run(&context, args),
+        Command::Detect(args) => detect::run(&context, args),
+        Command::Profiles(args) => profiles::run(&context, args),
+        Command::Batch(args) => batch::run(&context, args),
+        Command::Completions(args) => completions::run(args),
+    });
+    match run {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Partial) => ExitCode::from(3),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wakeword: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `wakeword ... | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(pipe))
+}
+
+/// What every command may need.
+pub struct Context {
+    config: Config,
+    store: Store,
+}
+
+impl Context {
+    fn new(config: Option<PathBuf>, store: Option<PathBuf>) -> anyhow::Result<Self> {
+        let config = Config::load(config.as_deref())?;
+        let folder = store
+            .or_else(|| config.store.path.clone())
+            .or_else(config::default_store)
+            .context("no home folder: say where the profiles are with --store")?;
+        Ok(Self { store: Store::new(folder), config })
+    }
+
+    fn models(&self) -> anyhow::Result<Arc<Models>> {
+        Ok(Arc::new(Models::load(self.config.models.path.as_deref())?))
+    }
+
+    fn rule(&self) -> Rule {
+        let default = Rule::default();
+        Rule { threshold: self.config.detection.threshold.unwrap_or(default.threshold), ..default }
+    }
+
+    /// The named profiles, or all; one that was made with other models is an error.
+    fn profiles(&self, models: &Models, names: &[String]) -> anyhow::Result<Vec<Arc<Profile>>> {
+        let names = if names.is_empty() { self.store.names()? } else { names.to_vec() };
+        anyhow::ensure!(
+            !names.is_empty(),
+            "no profiles in {}; enrol one: wakeword enroll NAME --phrase TEXT --from DIR",
+            self.store.folder().display()
+        );
+        let load = |name: &String| {
+            let profile = self.store.load(name)?;
+            anyhow::ensure!(
+                profile.models == models.fingerprint,
+                "profile {name:?} was made with other models; enrol it again"
+            );
+            Ok(Arc::new(profile))
+        };
+        names.iter().map(load).collect()
+    }
+}

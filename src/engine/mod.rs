@@ -1,0 +1,237 @@
+//! The engine: samples in, events out. It knows no clock, device, file or bus.
+//!
+//! All state moves in steps of 10 ms counted from the stream's first sample, so the events do not
+//! depend on how the samples were cut into blocks.
+
+pub mod event;
+mod history;
+mod judge;
+pub mod rule;
+mod tracker;
+mod window;
+
+use std::sync::Arc;
+
+use crate::features::vad::Vad;
+use crate::features::{HOP, SAMPLE_RATE};
+use crate::inference::{InferenceError, VECTOR_DIM};
+use crate::keyword::bank::BankTracker;
+use crate::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP};
+use crate::models::Models;
+use crate::phrase;
+use crate::profile::Profile;
+use event::{Candidate, Detection, Event, Reason, Rejection};
+use history::History;
+use judge::{Judge, Reference, Scene, Verdict};
+use rule::Rule;
+use tracker::{Peak, Tracker};
+use window::SlidingMinimum;
+
+/// Vectors over which the cohort's best costs count (2 s).
+const COHORT_WINDOW: usize = 25;
+/// Trailing audio from which noise is measured, in samples (3 s).
+const BACKGROUND: u64 = 3 * SAMPLE_RATE as u64;
+/// Audio kept beyond the longest phrase, in samples (4 s).
+const KEPT: usize = 4 * SAMPLE_RATE;
+/// Speech probability that opens the gate, and how long it then stays open, in seconds.
+const VAD_THRESHOLD: f32 = 0.15;
+const VAD_HANGOVER_S: f32 = 1.0;
+
+/// Detects the phrases of some profiles in one stream of 16 kHz mono audio.
+pub struct Engine {
+    models: Arc<Models>,
+    rule: Rule,
+    hop: Vec<f32>,
+    history: History,
+    vad: Vad,
+    encoder: KeywordEncoder,
+    keywords: KeywordStage,
+    voices: Vec<(Arc<Profile>, Reference)>,
+    judge: Judge,
+}
+
+/// Everything that runs once per keyword vector.
+struct KeywordStage {
+    cohort: BankTracker,
+    cohort_costs: SlidingMinimum,
+    trackers: Vec<Tracker>,
+    vector: [f32; VECTOR_DIM],
+    /// Vector index after the last gap.
+    origin: usize,
+}
+
+impl Engine {
+    /// An engine at the beginning of a stream.
+    pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: Rule) -> Result<Self, InferenceError> {
+        let encoder = KeywordEncoder::new(&models.keyword)?;
+        let longest =
+            profiles.iter().flat_map(|profile| &profile.takes).map(|take| take.vectors.rows()).max();
+        let keywords = KeywordStage {
+            cohort: BankTracker::new(&models.cohort.vectors),
+            cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
+            trackers: profiles.iter().map(|profile| Tracker::new(profile, rule.keyword_gate)).collect(),
+            vector: [0.0; VECTOR_DIM],
+            origin: 0,
+        };
+        Ok(Self {
+            hop: Vec::with_capacity(HOP),
+            // A phrase may be twice as slow as its template.
+            history: History::new(KEPT + 2 * longest.unwrap_or(0) * VECTOR_HOP),
+            vad: Vad::new(VAD_THRESHOLD, VAD_HANGOVER_S),
+            encoder,
+            keywords,
+            voices: profiles.iter().map(|p| (p.clone(), Reference::new(p.clone()))).collect(),
+            judge: Judge::default(),
+            models,
+            rule,
+        })
+    }
+
+    /// Takes the next samples, any number, in `[-1, 1]`; `sink` gets the events they complete.
+    pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Event)) -> Result<(), InferenceError> {
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(HOP - self.hop.len()));
+            self.hop.extend_from_slice(now);
+            rest = later;
+            if self.hop.len() == HOP {
+                self.step(&mut sink)?;
+                self.hop.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a finite stream: what is still open is judged as if silence followed.
+    pub fn finish(mut self, mut sink: impl FnMut(Event)) -> Result<(), InferenceError> {
+        if !self.hop.is_empty() {
+            self.hop.resize(HOP, 0.0);
+            self.step(&mut sink)?;
+        }
+        let speech = self.vad.active();
+        let (keywords, models) = (&mut self.keywords, &self.models);
+        let mut peaks = Vec::new();
+        self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks))?;
+        keywords.finish(&mut peaks);
+        self.judge_all(peaks, &mut sink)
+    }
+
+    fn step(&mut self, sink: &mut impl FnMut(Event)) -> Result<(), InferenceError> {
+        self.history.push(&self.hop);
+        let speech = self.vad.push(&self.hop);
+        let (keywords, models) = (&mut self.keywords, &self.models);
+        let mut peaks = Vec::new();
+        self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks))?;
+        self.judge_all(peaks, sink)
+    }
+
+    /// Judges the peaks of one moment together: only the best of them can be accepted.
+    fn judge_all(&mut self, peaks: Vec<Settled>, sink: &mut impl FnMut(Event)) -> Result<(), InferenceError> {
+        let mut verdicts = Vec::with_capacity(peaks.len());
+        for settled in peaks {
+            let (detection, refused) = self.judge_one(&settled, sink)?;
+            verdicts.push((settled.profile, detection, refused));
+        }
+        let winner = verdicts
+            .iter()
+            .filter(|(_, _, refused)| refused.is_none())
+            .max_by(|a, b| a.1.margin.total_cmp(&b.1.margin))
+            .map(|(profile, _, _)| *profile);
+        for (profile, detection, refused) in verdicts {
+            let refused = refused.or_else(|| (winner != Some(profile)).then_some(Reason::Outscored));
+            self.keywords.trackers[profile].judged(winner.is_some());
+            sink(match refused {
+                None => Event::Accepted(detection),
+                Some(reason) => Event::Rejected(Rejection { reason, detection }),
+            });
+        }
+        Ok(())
+    }
+
+    fn judge_one(
+        &mut self,
+        settled: &Settled,
+        sink: &mut impl FnMut(Event),
+    ) -> Result<(Detection, Option<Reason>), InferenceError> {
+        let (profile, reference) = &self.voices[settled.profile];
+        let seen = phrase::samples_of(settled.vectors.clone());
+        let (seen_start, seen_end) = (seen.start as u64, (seen.end as u64).min(self.history.end()));
+        sink(Event::Candidate(Candidate {
+            profile: profile.name.clone(),
+            phrase: profile.phrase.clone(),
+            start: seen_start,
+            end: seen_end,
+            keyword_score: settled.score,
+        }));
+        let around = phrase::SURROUNDINGS as u64;
+        let (origin, audio) = self.history.get(seen_start.saturating_sub(around)..seen_end + around);
+        let (_, background) =
+            self.history.get(self.history.end().saturating_sub(BACKGROUND)..self.history.end());
+        let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
+        let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end) };
+        let Verdict { evidence, score, refused, phrase } =
+            self.judge.judge(&self.models, reference, &self.rule, settled.score, &scene)?;
+        let detection = Detection {
+            profile: profile.name.clone(),
+            phrase: profile.phrase.clone(),
+            start: origin + phrase.start as u64,
+            end: origin + phrase.end as u64,
+            decided: self.history.end(),
+            evidence,
+            score,
+            threshold: self.rule.threshold,
+            margin: score - self.rule.threshold,
+        };
+        Ok((detection, refused))
+    }
+}
+
+/// A peak that waits for its verdict: which profile, and its vectors counted from the stream's start.
+struct Settled {
+    profile: usize,
+    score: f32,
+    vectors: std::ops::Range<usize>,
+}
+
+impl KeywordStage {
+    fn take(&mut self, models: &Models, output: Output<'_>, peaks: &mut Vec<Settled>) {
+        match output {
+            Output::Gap(next) => {
+                self.finish(peaks);
+                self.origin = next;
+                self.cohort.reset();
+                self.cohort_costs.reset();
+                self.trackers.iter_mut().for_each(Tracker::reset);
+            }
+            Output::Vector(raw) => {
+                self.vector.copy_from_slice(raw);
+                models.cohort.centre(&mut self.vector);
+                let alignments = self.cohort.push(&models.cohort.vectors, &self.vector);
+                let costs = self.cohort_costs.push(alignments.iter().map(|alignment| alignment.cost));
+                let origin = self.origin;
+                let before = peaks.len();
+                for (profile, tracker) in self.trackers.iter_mut().enumerate() {
+                    peaks
+                        .extend(tracker.push(&self.vector, costs).map(|peak| settled(profile, origin, peak)));
+                }
+                if peaks.len() > before {
+                    // Profiles that share words peak a few vectors apart: let them compete.
+                    self.finish(peaks);
+                }
+            }
+        }
+    }
+
+    /// Settles every peak that is still rising.
+    fn finish(&mut self, peaks: &mut Vec<Settled>) {
+        let origin = self.origin;
+        for (profile, tracker) in self.trackers.iter_mut().enumerate() {
+            peaks.extend(tracker.finish().map(|peak| settled(profile, origin, peak)));
+        }
+    }
+}
+
+fn settled(profile: usize, origin: usize, peak: Peak) -> Settled {
+    let Peak { score, vectors } = peak;
+    Settled { profile, score, vectors: vectors.start + origin..vectors.end + origin }
+}

@@ -1,0 +1,122 @@
+//! Enrolment: from takes of a phrase to a profile.
+
+pub mod takes;
+mod trim;
+
+pub use trim::phrase_span;
+
+use crate::features::mfcc::Mfcc;
+use crate::features::{Frames, SAMPLE_RATE};
+use crate::inference::{InferenceError, VECTOR_DIM};
+use crate::keyword::bank::TemplateBank;
+use crate::keyword::encoder::encode_recording;
+use crate::keyword::score::{median, t_norm};
+use crate::models::Models;
+use crate::phrase::{self, Cepstra, CepstralTemplates, CohortCosts, SURROUNDINGS};
+use crate::profile::{Scales, Take};
+use crate::speaker::{SpeakerEncoder, cosine};
+
+/// Takes needed for a profile.
+pub const MIN_TAKES: usize = 3;
+/// Lowest scales: takes that agree less than this would make every score explode.
+const MIN_SCALE: f32 = 0.03;
+/// Lowest voice scale, for takes from changing microphones.
+const MIN_VOICE_SCALE: f32 = 0.2;
+
+/// Why takes give no profile.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// Nothing in the take of this index rises above its noise.
+    #[error("take {}: no speech found; speak closer to the microphone, with a moment of quiet around the phrase", .0 + 1)]
+    NoSpeech(usize),
+    /// Not enough takes.
+    #[error("{0} usable takes, {MIN_TAKES} are needed; record five")]
+    TooFew(usize),
+    /// A network failed.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+/// One take with what is needed to compare it with the others.
+struct Analysed {
+    take: Take,
+    /// Vectors of the whole take.
+    vectors: Frames,
+    /// Cepstra of the phrase and its surroundings.
+    cepstra: Cepstra,
+}
+
+/// Templates, embeddings and scales of `takes` (16 kHz mono).
+pub fn learn(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), EnrolError> {
+    if takes.len() < MIN_TAKES {
+        return Err(EnrolError::TooFew(takes.len()));
+    }
+    let mut analyst = Analyst::default();
+    let analysed: Vec<Analysed> = takes
+        .iter()
+        .enumerate()
+        .map(|(index, samples)| analyst.analyse(models, samples)?.ok_or(EnrolError::NoSpeech(index)))
+        .collect::<Result<_, EnrolError>>()?;
+    let scales = scales(models, &analysed);
+    Ok((analysed.into_iter().map(|one| one.take).collect(), scales))
+}
+
+#[derive(Default)]
+struct Analyst {
+    mfcc: Mfcc,
+    speaker: SpeakerEncoder,
+}
+
+impl Analyst {
+    fn analyse(&mut self, models: &Models, samples: &[f32]) -> Result<Option<Analysed>, InferenceError> {
+        let Some(span) = phrase_span(samples) else { return Ok(None) };
+        let mut vectors = encode_recording(&models.keyword, samples)?;
+        vectors.iter_mut().for_each(|vector| models.cohort.centre(vector));
+        let place = phrase::vectors_of(span.clone());
+        let end = place.end.min(vectors.rows());
+        let template = vectors.slice(place.start.min(end.saturating_sub(1)), end);
+
+        let around = span.start.saturating_sub(SURROUNDINGS)..(span.end + SURROUNDINGS).min(samples.len());
+        let audio = &samples[around.clone()];
+        let within = span.start - around.start..span.end - around.start;
+        let cepstra = Cepstra::of(&mut self.mfcc, audio);
+        let frames = phrase::frames_of(within.clone());
+        let frames = frames.start..frames.end.min(cepstra.plain.rows());
+        let take = Take {
+            seconds: span.len() as f32 / SAMPLE_RATE as f32,
+            vectors: template,
+            cepstra: cepstra.plain.slice(frames.start, frames.end),
+            floored: cepstra.floored.slice(frames.start, frames.end),
+            embedding: self.speaker.embed(&models.speaker, audio, within)?,
+        };
+        Ok(Some(Analysed { take, vectors, cepstra }))
+    }
+}
+
+/// Scores each take against the others.
+fn scales(models: &Models, takes: &[Analysed]) -> Scales {
+    let keyword = TemplateBank::new(VECTOR_DIM, takes.iter().map(|one| &one.take.vectors));
+    let cepstral = CepstralTemplates::new(takes.iter().map(|one| (&one.take.cepstra, &one.take.floored)));
+    let mut scores = [const { Vec::<f32>::new() }; 4];
+    for (index, one) in takes.iter().enumerate() {
+        let costs =
+            |bank: &TemplateBank| bank.best_matches(&one.vectors).iter().map(|m| m.cost).collect::<Vec<_>>();
+        let others = phrase::without(costs(&keyword), Some(index));
+        let cohort = CohortCosts::of(&models.cohort, &one.cepstra);
+        let cepstra = cepstral.score(&one.cepstra, &cohort, Some(index));
+        let others_voices = takes.iter().enumerate().filter(|(other, _)| *other != index);
+        let cosines: f32 =
+            others_voices.map(|(_, other)| cosine(&one.take.embedding, &other.take.embedding)).sum();
+        scores[0].push(t_norm(&others, &costs(&models.cohort.vectors)));
+        scores[1].push(cepstra.plain);
+        scores[2].push(cepstra.floored);
+        scores[3].push(cosines / (takes.len() - 1) as f32);
+    }
+    let [keyword, cepstra, floored, voice] = scores.map(|values| median(&values));
+    Scales {
+        keyword: keyword.max(MIN_SCALE),
+        cepstra: cepstra.max(MIN_SCALE),
+        floored: floored.max(MIN_SCALE),
+        voice: voice.max(MIN_VOICE_SCALE),
+    }
+}

@@ -1,0 +1,108 @@
+//! Enrolment recordings from files.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::{EnrolError, MIN_TAKES};
+use crate::audio::{AudioError, Clip, read_clip};
+use crate::models::Models;
+use crate::profile::{Scales, Take};
+
+/// Recordings that cannot be enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum TakesError {
+    /// A recording cannot be used.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// A folder cannot be read.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Too few recordings.
+    #[error(
+        "{found} recordings found in {place}, at least {MIN_TAKES} are needed; record the phrase five times"
+    )]
+    TooFew {
+        /// How many there are.
+        found: usize,
+        /// Where they were looked for.
+        place: String,
+    },
+    /// One recording given twice teaches nothing and would make every score look perfect.
+    #[error("{0} and {1} hold the same audio; each take must be a recording of its own")]
+    Same(PathBuf, PathBuf),
+    /// A recording holds no speech.
+    #[error("{0}: no speech found; speak closer to the microphone, with a moment of quiet around the phrase")]
+    NoSpeech(PathBuf),
+    /// The recordings were read, but give no profile.
+    #[error(transparent)]
+    Enrol(EnrolError),
+}
+
+/// A recording and its file.
+pub struct Recording {
+    /// The file.
+    pub path: PathBuf,
+    /// Its audio.
+    pub clip: Clip,
+}
+
+/// Reads the recordings in `places`: files, and folders of WAV and FLAC files (other files there are
+/// left alone).
+pub fn read(places: &[PathBuf]) -> Result<Vec<Recording>, TakesError> {
+    let mut paths = Vec::new();
+    for place in places {
+        if place.is_dir() { paths.extend(audio_files(place)?) } else { paths.push(place.clone()) }
+    }
+    if paths.len() < MIN_TAKES {
+        let place = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(TakesError::TooFew { found: paths.len(), place });
+    }
+    let recordings = paths.into_iter().map(|path| read_one(&path)).collect::<Result<Vec<_>, AudioError>>()?;
+    distinct(&recordings)?;
+    Ok(recordings)
+}
+
+/// Reads one recording.
+pub fn read_one(path: &Path) -> Result<Recording, AudioError> {
+    Ok(Recording { clip: read_clip(path)?, path: path.into() })
+}
+
+/// The WAV and FLAC files of a folder by name, sorted.
+pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>, TakesError> {
+    let failed = |source| TakesError::Folder { path: folder.into(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let audio =
+            |ending: &OsStr| ending.eq_ignore_ascii_case("wav") || ending.eq_ignore_ascii_case("flac");
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.extension().is_some_and(audio) && !hidden && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn distinct(recordings: &[Recording]) -> Result<(), TakesError> {
+    for (index, one) in recordings.iter().enumerate() {
+        if let Some(other) = recordings[..index].iter().find(|other| other.clip.samples == one.clip.samples) {
+            return Err(TakesError::Same(other.path.clone(), one.path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// [`super::learn`] with errors that name the file.
+pub fn learn(models: &Models, recordings: &[Recording]) -> Result<(Vec<Take>, Scales), TakesError> {
+    let samples: Vec<&[f32]> = recordings.iter().map(|recording| &recording.clip.samples[..]).collect();
+    super::learn(models, &samples).map_err(|error| match error {
+        EnrolError::NoSpeech(take) => TakesError::NoSpeech(recordings[take].path.clone()),
+        other => TakesError::Enrol(other),
+    })
+}

@@ -1,0 +1,71 @@
+//! The bundled cohort: stretches of general speech against which every score is normalised.
+
+use serde::{Deserialize, Serialize};
+
+use super::bank::TemplateBank;
+use crate::features::{Frames, mfcc};
+use crate::inference::VECTOR_DIM;
+
+/// Features of general speech as stored in `models/cohort.bin`. Holds no audio.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CohortTable {
+    /// Mean keyword vector over general speech, `[96]`.
+    pub mean_vector: Vec<f32>,
+    /// One entry a stretch of speech.
+    pub members: Vec<Member>,
+}
+
+/// One word-long stretch of speech.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// Centred keyword vectors of unit length, `[n, 96]`.
+    pub vectors: Frames,
+    /// Cepstra, `[n, 39]`.
+    pub cepstra: Frames,
+    /// Cepstra with a spectral floor, `[n, 39]`.
+    pub floored: Frames,
+}
+
+/// The cohort made ready for matching.
+pub struct Cohort {
+    mean_vector: Vec<f32>,
+    /// Keyword vectors of all members.
+    pub vectors: TemplateBank,
+    /// Cepstra of all members.
+    pub cepstra: TemplateBank,
+    /// Floored cepstra of all members.
+    pub floored: TemplateBank,
+}
+
+impl Cohort {
+    /// Checks the shapes of `table` and stacks its members; the error says what is wrong.
+    pub fn new(table: &CohortTable) -> Result<Self, String> {
+        if table.mean_vector.len() != VECTOR_DIM {
+            return Err(format!("its mean vector has {} values, not {VECTOR_DIM}", table.mean_vector.len()));
+        }
+        if table.members.is_empty() {
+            return Err("it has no members".into());
+        }
+        for (index, member) in table.members.iter().enumerate() {
+            let parts =
+                [(&member.vectors, VECTOR_DIM), (&member.cepstra, mfcc::DIM), (&member.floored, mfcc::DIM)];
+            if parts.iter().any(|(frames, dim)| frames.dim() != *dim || frames.is_empty()) {
+                return Err(format!("member {index} has the wrong shape"));
+            }
+        }
+        let stack =
+            |dim, part: fn(&Member) -> &Frames| TemplateBank::new(dim, table.members.iter().map(part));
+        Ok(Self {
+            mean_vector: table.mean_vector.clone(),
+            vectors: stack(VECTOR_DIM, |m| &m.vectors),
+            cepstra: stack(mfcc::DIM, |m| &m.cepstra),
+            floored: stack(mfcc::DIM, |m| &m.floored),
+        })
+    }
+
+    /// Makes a raw keyword vector comparable: less the mean of general speech, of unit length.
+    pub fn centre(&self, vector: &mut [f32]) {
+        vector.iter_mut().zip(&self.mean_vector).for_each(|(x, mean)| *x -= mean);
+        crate::features::frames::normalise(vector);
+    }
+}

@@ -1,0 +1,128 @@
+//! From samples to keyword vectors, one every 80 ms.
+
+use crate::features::logmel::{LogMel, SPAN};
+use crate::features::{Frames, HOP};
+use crate::inference::{InferenceError, KeywordNet, KeywordStream, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
+
+/// Samples between two vectors (80 ms).
+pub const VECTOR_HOP: usize = PULSE * HOP;
+/// Blocks before the gate opened that are encoded as well, so that the first phoneme is never lost.
+const PRE_ROLL: usize = 6;
+/// Blocks of the past that opening the gate needs.
+const KEPT: usize = WARM_UP + PRE_ROLL;
+/// Blocks of silence after the end of a stream.
+const TAIL: usize = 4;
+const BLOCK: usize = PULSE * MEL_BANDS;
+
+/// What the encoder has to say about the newest block.
+pub enum Output<'a> {
+    /// The vectors that follow do not continue the earlier ones; the next is of this index.
+    Gap(usize),
+    /// The next vector, `[96]`.
+    Vector(&'a [f32]),
+}
+
+/// The streaming keyword encoder.
+///
+/// Vector `n` is available once the log-mel frames `8 n .. 8 n + 8` are; it has seen the frames
+/// `8 n - 72 .. 8 n + 4`. Before the stream there was silence.
+pub struct KeywordEncoder {
+    log_mel: LogMel,
+    stream: KeywordStream,
+    /// Samples that frames still to come reach back to.
+    samples: Vec<f32>,
+    /// The last [`KEPT`] blocks and the one being filled, oldest first.
+    blocks: Vec<f32>,
+    filled: usize,
+    /// Index of the block being filled.
+    block: usize,
+    encoding: bool,
+    vector: [f32; VECTOR_DIM],
+}
+
+impl KeywordEncoder {
+    /// A new stream.
+    pub fn new(net: &KeywordNet) -> Result<Self, InferenceError> {
+        Ok(Self {
+            log_mel: LogMel::default(),
+            stream: net.stream()?,
+            samples: Vec::with_capacity(SPAN + HOP),
+            blocks: vec![LogMel::silence(); (KEPT + 1) * BLOCK],
+            filled: 0,
+            block: 0,
+            encoding: false,
+            vector: [0.0; VECTOR_DIM],
+        })
+    }
+
+    /// Takes the next [`HOP`] samples. When they complete a block and `speech` is true, `sink` gets
+    /// its vector, and before it those of the pre-roll if the last block was not encoded.
+    pub fn push(
+        &mut self,
+        hop: &[f32],
+        speech: bool,
+        sink: &mut impl FnMut(Output<'_>),
+    ) -> Result<(), InferenceError> {
+        self.samples.extend_from_slice(hop);
+        if self.samples.len() < SPAN {
+            return Ok(());
+        }
+        let slot = KEPT * BLOCK + self.filled;
+        self.log_mel.frame(&self.samples[..SPAN], &mut self.blocks[slot..slot + MEL_BANDS]);
+        self.samples.drain(..HOP);
+        self.advance(speech, sink)
+    }
+
+    /// The stream has ended: encodes its last block and some silence, where a phrase that reaches the
+    /// last sample still shows.
+    pub fn finish(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) -> Result<(), InferenceError> {
+        let end = self.block + TAIL + usize::from(self.filled > 0);
+        while self.block < end {
+            let slot = KEPT * BLOCK + self.filled;
+            self.blocks[slot..slot + MEL_BANDS].fill(LogMel::silence());
+            self.advance(speech, sink)?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) -> Result<(), InferenceError> {
+        self.filled += MEL_BANDS;
+        if self.filled < BLOCK {
+            return Ok(());
+        }
+        self.filled = 0;
+        let first = if self.encoding { KEPT } else { 0 };
+        if speech {
+            if !self.encoding {
+                // Blocks before the stream's first are silence: they warm up, but have no vector.
+                sink(Output::Gap(self.block.saturating_sub(PRE_ROLL)));
+            }
+            for (index, block) in self.blocks.chunks_exact(BLOCK).enumerate().skip(first) {
+                self.stream.push(block, &mut self.vector)?;
+                if index >= WARM_UP && index + self.block >= KEPT {
+                    sink(Output::Vector(&self.vector));
+                }
+            }
+        }
+        self.encoding = speech;
+        self.block += 1;
+        self.blocks.copy_within(BLOCK.., 0);
+        Ok(())
+    }
+}
+
+/// All raw keyword vectors of a recording: a stream of its own, with silence after it.
+pub fn encode_recording(net: &KeywordNet, samples: &[f32]) -> Result<Frames, InferenceError> {
+    let mut encoder = KeywordEncoder::new(net)?;
+    let mut vectors = Frames::with_capacity(VECTOR_DIM, samples.len() / VECTOR_HOP + TAIL + 1);
+    let mut collect = |output: Output<'_>| {
+        if let Output::Vector(vector) = output {
+            vectors.push(vector);
+        }
+    };
+    for hop in samples.chunks_exact(HOP) {
+        encoder.push(hop, true, &mut collect)?;
+    }
+    encoder.finish(true, &mut collect)?;
+    Ok(vectors)
+}

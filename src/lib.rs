@@ -1,0 +1,16 @@
+//! Personalised wake-word detection: your phrase, your voice, on your device.
+#![forbid(unsafe_code)]
+
+pub mod audio;
+pub mod batch;
+pub mod config;
+pub mod engine;
+pub mod enroll;
+pub mod features;
+pub mod inference;
+pub mod keyword;
+pub mod models;
+pub mod phrase;
+pub mod profile;
+pub mod speaker;
+pub mod store;

@@ -1,0 +1,50 @@
+//! What is known of one person saying one phrase.
+
+use serde::{Deserialize, Serialize};
+
+use crate::features::Frames;
+
+/// An enrolled phrase: templates, voice and the scales that make scores comparable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Name under which it is stored; also the user's name.
+    pub name: String,
+    /// The phrase as text, for people.
+    pub phrase: String,
+    /// Seconds since 1970 at which it was enrolled.
+    pub created: u64,
+    /// Fingerprint of the models that made it; others would not understand it.
+    pub models: String,
+    /// One template a take.
+    pub takes: Vec<Take>,
+    /// Scores that the takes reach against each other.
+    pub scales: Scales,
+}
+
+/// One enrolment recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Take {
+    /// Length of the phrase in seconds.
+    pub seconds: f32,
+    /// Centred keyword vectors of unit length, `[n, 96]`.
+    pub vectors: Frames,
+    /// Cepstra, `[n, 39]`.
+    pub cepstra: Frames,
+    /// Cepstra with a spectral floor, `[n, 39]`.
+    pub floored: Frames,
+    /// Speaker embedding of unit length, `[192]`.
+    pub embedding: Vec<f32>,
+}
+
+/// Medians over the takes, each scored against the others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scales {
+    /// T-normalised keyword score.
+    pub keyword: f32,
+    /// T-normalised cepstral score.
+    pub cepstra: f32,
+    /// T-normalised floored cepstral score.
+    pub floored: f32,
+    /// Mean cosine to the other takes' embeddings.
+    pub voice: f32,
+}

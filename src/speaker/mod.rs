@@ -1,0 +1,77 @@
+//! Speaker verification.
+
+use std::ops::Range;
+
+use crate::features::frames::{dot, normalise};
+use crate::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank};
+use crate::inference::{InferenceError, SPEAKER_FRAMES, SpeakerNet};
+
+/// Root-mean-square level to which speech is brought before the encoder.
+const TARGET_RMS: f32 = 0.05;
+/// Shortest stretch that is embedded (0.8 s): a shorter phrase brings its surroundings.
+const MIN_SAMPLES: usize = SAMPLE_RATE * 4 / 5;
+/// Samples that fill the encoder's input.
+const FULL: usize = (SPEAKER_FRAMES - 1) * HOP + WINDOW;
+
+/// Turns stretches of speech into embeddings.
+#[derive(Default)]
+pub struct SpeakerEncoder {
+    fbank: fbank::Fbank,
+}
+
+impl SpeakerEncoder {
+    /// Embedding of unit length of `phrase` within `audio` (16 kHz).
+    ///
+    /// A phrase longer than the encoder's second is embedded in overlapping parts, whose mean counts.
+    pub fn embed(
+        &mut self,
+        net: &SpeakerNet,
+        audio: &[f32],
+        phrase: Range<usize>,
+    ) -> Result<Vec<f32>, InferenceError> {
+        let around = widen(phrase, MIN_SAMPLES, audio.len());
+        let parts = if around.len() <= FULL { 1 } else { around.len().div_ceil(FULL) };
+        let stride = if parts > 1 { (around.len() - FULL) as f32 / (parts - 1) as f32 } else { 0.0 };
+        let mut sum = vec![0.0; crate::inference::EMBEDDING_DIM];
+        for part in 0..parts {
+            let start = around.start + (part as f32 * stride) as usize;
+            let end = (start + FULL).min(around.end);
+            let mut embedding = self.embed_part(net, &audio[start..end])?;
+            normalise(&mut embedding);
+            sum.iter_mut().zip(&embedding).for_each(|(total, x)| *total += x);
+        }
+        normalise(&mut sum);
+        Ok(sum)
+    }
+
+    fn embed_part(&mut self, net: &SpeakerNet, samples: &[f32]) -> Result<Vec<f32>, InferenceError> {
+        let power = samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32;
+        let gain = TARGET_RMS / power.sqrt().max(1e-6);
+        let mut scaled: Vec<f32> = samples.iter().map(|x| x * gain).collect();
+        scaled.resize(samples.len().max(WINDOW), 0.0);
+        let mut frames = Frames::with_capacity(fbank::BANDS, SPEAKER_FRAMES);
+        self.fbank.compute_into(&scaled, &mut frames);
+        frames.centre_columns();
+        // The encoder takes one length only; repetition keeps the statistics that it pools.
+        let mut input = Frames::with_capacity(fbank::BANDS, SPEAKER_FRAMES);
+        for index in 0..SPEAKER_FRAMES {
+            input.push(frames.row(index % frames.rows()));
+        }
+        net.embed(&input)
+    }
+}
+
+/// `range` widened evenly to `length` where `limit` samples allow it.
+fn widen(range: Range<usize>, length: usize, limit: usize) -> Range<usize> {
+    let end = range.end.min(limit);
+    let start = range.start.min(end);
+    let missing = length.saturating_sub(end - start);
+    let start = start.saturating_sub(missing / 2);
+    let end = (end + missing.div_ceil(2)).min(limit);
+    start.min(end.saturating_sub(length.min(limit)))..end
+}
+
+/// Cosine of two embeddings of unit length.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    dot(a, b)
+}
