@@ -5,6 +5,8 @@
 //! A cue sheet has the columns start and duration in seconds, one row a speaker or utterance. From
 //! evenly spaced rows a word-long stretch of speech is taken, and only its features are kept.
 
+#![expect(clippy::print_stdout, reason = "a tool for developers")]
+
 use std::error::Error;
 use std::path::Path;
 
@@ -15,7 +17,7 @@ use wakeword::features::{Frames, SAMPLE_RATE};
 use wakeword::inference::{KeywordNet, VECTOR_DIM};
 use wakeword::keyword::cohort::{CohortTable, Member};
 use wakeword::keyword::encoder::encode_recording;
-use wakeword::phrase::{Cepstra, SURROUNDINGS, frames_of, vectors_of};
+use wakeword::phrase::{SURROUNDINGS, frames_of, vectors_of};
 
 /// Lengths of members in turn, in seconds: those of short and long wake words.
 const LENGTHS: [f32; 5] = [0.45, 0.55, 0.65, 0.75, 0.85];
@@ -44,17 +46,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         let length = (LENGTHS[index % LENGTHS.len()] * SAMPLE_RATE as f32) as usize;
         let span = CONTEXT..CONTEXT + length;
         let vectors = encode_recording(&net, audio)?;
-        for vector in vectors.slice(vectors_of(span.clone()).start, vectors.rows() - 4).iter() {
+        for vector in vectors.slice(vectors_of(span.clone()).start, vectors.rows() - 3).iter() {
             sum.iter_mut().zip(vector).for_each(|(total, x)| *total += f64::from(*x));
             count += 1.0;
         }
         let place = vectors_of(span.clone());
-        let cepstra = Cepstra::of(&mut mfcc, &audio[span.start - SURROUNDINGS..span.end + SURROUNDINGS]);
+        let cepstra = mfcc.cepstra(&audio[span.start - SURROUNDINGS..span.end + SURROUNDINGS]);
         let frames = frames_of(SURROUNDINGS..SURROUNDINGS + length);
         table.members.push(Member {
             vectors: vectors.slice(place.start, place.end.min(vectors.rows())),
-            cepstra: cepstra.plain.slice(frames.start, frames.end),
-            floored: cepstra.floored.slice(frames.start, frames.end),
+            cepstra: cepstra.slice(frames.start, frames.end),
         });
     }
     table.mean_vector = sum.iter().map(|total| (total / count) as f32).collect();

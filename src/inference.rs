@@ -17,8 +17,8 @@ pub const RECEPTIVE_FIELD: usize = 76;
 pub const WARM_UP: usize = RECEPTIVE_FIELD.div_ceil(PULSE) - 1;
 /// Filterbank bands of the speaker encoder.
 pub const FBANK_BANDS: usize = 80;
-/// Frames of the speaker encoder's one input length (1 s).
-pub const SPEAKER_FRAMES: usize = 100;
+/// Frames of the speaker encoder's one input length (0.8 s).
+pub const SPEAKER_FRAMES: usize = 80;
 /// Values of a speaker embedding.
 pub const EMBEDDING_DIM: usize = 192;
 
@@ -61,7 +61,8 @@ impl KeywordNet {
     }
 }
 
-/// The keyword encoder's rows kept between pulses.
+/// The keyword encoder's rows kept between pulses. A clone goes its own way from there.
+#[derive(Clone)]
 pub struct KeywordStream {
     state: TypedSimpleState,
 }

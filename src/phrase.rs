@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use crate::features::mfcc::{self, Mfcc};
+use crate::features::mfcc;
 use crate::features::{Frames, HOP, SAMPLE_RATE, WINDOW};
 use crate::keyword::bank::{Match, TemplateBank};
-use crate::keyword::cohort::Cohort;
 use crate::keyword::encoder::VECTOR_HOP;
 use crate::keyword::score::t_norm;
 
@@ -34,80 +33,37 @@ pub fn frames_of(samples: Range<usize>) -> Range<usize> {
     start..(samples.end.saturating_sub(WINDOW) / HOP + 1).max(start + 1)
 }
 
-/// Both kinds of cepstra of a stretch of audio.
-pub struct Cepstra {
-    /// Plain.
-    pub plain: Frames,
-    /// With a spectral floor.
-    pub floored: Frames,
-}
-
-impl Cepstra {
-    /// Cepstra of `samples`, normalised over all of them.
-    pub fn of(mfcc: &mut Mfcc, samples: &[f32]) -> Self {
-        let power = mfcc.mel_power(samples);
-        Self { plain: mfcc.cepstra(&power), floored: mfcc.floored_cepstra(&power) }
-    }
-}
-
 /// A profile's cepstral templates.
-pub struct CepstralTemplates {
-    plain: TemplateBank,
-    floored: TemplateBank,
-}
+pub struct CepstralTemplates(TemplateBank);
 
-/// Raw scores of a stretch of audio.
-pub struct CepstralScores {
-    /// T-normalised score on plain cepstra.
-    pub plain: f32,
-    /// T-normalised score on floored cepstra.
-    pub floored: f32,
-    /// The phrase, in samples of the stretch.
+/// How well a stretch of audio fits cepstral templates.
+pub struct CepstralScore {
+    /// T-normalised score.
+    pub score: f32,
+    /// The phrase, in samples of the stretch; empty if nothing could be aligned.
     pub phrase: Range<usize>,
-}
-
-/// The cohort's costs for a stretch of audio: the same for every profile.
-pub struct CohortCosts {
-    plain: Vec<f32>,
-    floored: Vec<f32>,
-}
-
-impl CohortCosts {
-    /// Aligns the whole cohort with `cepstra`.
-    pub fn of(cohort: &Cohort, cepstra: &Cepstra) -> Self {
-        Self {
-            plain: costs(&cohort.cepstra.best_matches(&cepstra.plain)),
-            floored: costs(&cohort.floored.best_matches(&cepstra.floored)),
-        }
-    }
 }
 
 impl CepstralTemplates {
     /// Stacks the templates of several takes.
-    pub fn new<'a>(takes: impl Iterator<Item = (&'a Frames, &'a Frames)> + Clone) -> Self {
-        Self {
-            plain: TemplateBank::new(mfcc::DIM, takes.clone().map(|take| take.0)),
-            floored: TemplateBank::new(mfcc::DIM, takes.map(|take| take.1)),
-        }
+    pub fn new<'a>(takes: impl Iterator<Item = &'a Frames>) -> Self {
+        Self(TemplateBank::new(mfcc::DIM, takes))
     }
 
-    /// Scores `cepstra`; `left_out` is the take that they come from, if any.
-    pub fn score(&self, cepstra: &Cepstra, cohort: &CohortCosts, left_out: Option<usize>) -> CepstralScores {
-        let plain = without(self.plain.best_matches(&cepstra.plain), left_out);
-        let floored = without(self.floored.best_matches(&cepstra.floored), left_out);
-        let best = plain.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
+    /// Scores `cepstra` given the cohort's costs for them; `left_out` is the take that they come from,
+    /// if any.
+    pub fn score(&self, cepstra: &Frames, cohort_costs: &[f32], left_out: Option<usize>) -> CepstralScore {
+        let matches = without(self.0.best_matches(cepstra), left_out);
+        let best = matches.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
         let phrase = best
             .filter(|best| best.cost.is_finite())
             .map_or(0..0, |best| best.start * HOP..(best.end.max(1) - 1) * HOP + WINDOW);
-        CepstralScores {
-            plain: t_norm(&costs(&plain), &cohort.plain),
-            floored: t_norm(&costs(&floored), &cohort.floored),
-            phrase,
-        }
+        CepstralScore { score: t_norm(&costs(&matches), cohort_costs), phrase }
     }
 }
 
-fn costs(matches: &[Match]) -> Vec<f32> {
+/// The costs of `matches`.
+pub fn costs(matches: &[Match]) -> Vec<f32> {
     matches.iter().map(|found| found.cost).collect()
 }
 

@@ -30,8 +30,6 @@ pub struct Take {
     pub vectors: Frames,
     /// Cepstra, `[n, 39]`.
     pub cepstra: Frames,
-    /// Cepstra with a spectral floor, `[n, 39]`.
-    pub floored: Frames,
     /// Speaker embedding of unit length, `[192]`.
     pub embedding: Vec<f32>,
 }
@@ -43,8 +41,6 @@ pub struct Scales {
     pub keyword: f32,
     /// T-normalised cepstral score.
     pub cepstra: f32,
-    /// T-normalised floored cepstral score.
-    pub floored: f32,
     /// Mean cosine to the other takes' embeddings.
     pub voice: f32,
 }

@@ -189,7 +189,7 @@ impl Encoding {
             Self::U8 => out.extend(bytes.iter().map(|&b| (f32::from(b) - 128.0) / 128.0)),
             Self::I16 => out.extend(each(bytes, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0)),
             Self::I24 => {
-                out.extend(each(bytes, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 * I32_SCALE))
+                out.extend(each(bytes, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 * I32_SCALE));
             }
             Self::I32 => out.extend(each(bytes, |b| i32::from_le_bytes(b) as f32 * I32_SCALE)),
             Self::F32 => out.extend(each(bytes, f32::from_le_bytes)),

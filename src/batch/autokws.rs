@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -170,14 +171,29 @@ pub fn predict(
     warn: &(dyn Fn(String) + Sync),
 ) -> Vec<Prediction> {
     let profiles: Vec<Arc<Profile>> = profile.into_iter().collect();
+    let mut engine = match Engine::new(models.clone(), &profiles, rule.clone()) {
+        Ok(engine) => engine,
+        Err(error) => {
+            warn(format!("{error}; nothing will be accepted"));
+            return files.iter().map(|path| Prediction::refused(path)).collect();
+        }
+    };
     let decide = |path: &PathBuf| {
-        let mut prediction = Prediction { name: file_name(path), accepted: false, seconds: 0.0 };
-        if let Err(error) = listen(models, rule, &profiles, path, &mut prediction) {
+        let mut prediction = Prediction::refused(path);
+        if let Err(error) = listen(&mut engine, path, &mut prediction) {
+            // Whatever was left half done must not leak into the next file.
+            engine.reset();
             warn(format!("{error}"));
         }
         prediction
     };
     files.iter().map(decide).collect()
+}
+
+impl Prediction {
+    fn refused(path: &Path) -> Self {
+        Self { name: file_name(path), accepted: false, seconds: 0.0 }
+    }
 }
 
 /// A file that could not be decided on in full.
@@ -189,15 +205,8 @@ enum ListenError {
     Inference(#[from] InferenceError),
 }
 
-fn listen(
-    models: &Arc<Models>,
-    rule: &Rule,
-    profiles: &[Arc<Profile>],
-    path: &Path,
-    prediction: &mut Prediction,
-) -> Result<(), ListenError> {
+fn listen(engine: &mut Engine, path: &Path, prediction: &mut Prediction) -> Result<(), ListenError> {
     let mut source = FileSource::open(path)?;
-    let mut engine = Engine::new(models.clone(), profiles, rule.clone())?;
     let mut accepted = false;
     let mut samples = Vec::new();
     let end = loop {
@@ -231,7 +240,9 @@ pub fn write_predictions(path: &Path, predictions: &[Prediction]) -> Result<(), 
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    // Temporary files are for their owner alone; a scorer may be somebody else.
+    let permissions = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder).map_err(failed)?;
     file.write_all(&lines).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

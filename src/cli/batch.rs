@@ -106,7 +106,7 @@ fn autokws(context: &Context, args: &AutokwsArgs) -> anyhow::Result<Outcome> {
     let speakers = autokws::speakers(&args.dataset, args.solution.as_deref())?;
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let models = context.models()?;
-    let rule = context.rule();
+    let rule = decisions_only(context);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
 
     // Hidden by the library where stderr is no terminal.
@@ -175,6 +175,7 @@ fn report(done: &[Done], wall: Duration, threads: usize, json: bool) -> anyhow::
             "wall_s": wall.as_secs_f64(),
             "threads": threads,
             "real_time_factor": real_time_factor,
+            "peak_memory_mb": peak_memory_mb(),
             "score": mean,
         });
         writeln!(out, "{line}")?;
@@ -201,7 +202,17 @@ fn report(done: &[Done], wall: Duration, threads: usize, json: bool) -> anyhow::
         "{:.1} s for {seconds:.0} s of test audio on {threads} threads, enrolment and loading the models included",
         wall.as_secs_f64()
     )?;
+    if let Some(peak) = peak_memory_mb() {
+        writeln!(out, "peak memory {peak:.0} MB")?;
+    }
     Ok(())
+}
+
+/// The most memory this process had resident so far, in megabytes, where the system tells.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0 / 1e6)
 }
 
 fn percent(rate: f64) -> String {
@@ -211,18 +222,16 @@ fn percent(rate: f64) -> String {
 /// Never fails because of a recording: one bad speaker must not end a challenge run.
 fn challenge_enroll(context: &Context, enroll: &Path, work: &Path) -> anyhow::Result<Outcome> {
     let store = Store::new(work);
+    // The work folder is not cleaned between runs: an older profile must not decide, however this ends.
+    match store.remove(CHALLENGE_PROFILE) {
+        Ok(()) | Err(StoreError::Unknown { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let models = context.models()?;
     let warn = |warning: String| eprintln!("wakeword: {warning}");
     let files = wakeword::enroll::takes::audio_files(enroll)?;
-    match autokws::enrol(&models, &files, &warn) {
-        Some(profile) => {
-            store.save(&profile)?;
-        }
-        // The work folder is not cleaned between runs: an older profile must not decide.
-        None => match store.remove(CHALLENGE_PROFILE) {
-            Ok(()) | Err(StoreError::Unknown { .. }) => {}
-            Err(error) => return Err(error.into()),
-        },
+    if let Some(profile) = autokws::enrol(&models, &files, &warn) {
+        store.save(&profile)?;
     }
     Ok(Outcome::Done)
 }
@@ -247,7 +256,12 @@ fn challenge_predict(
         }
     };
     let files = wakeword::enroll::takes::audio_files(test)?;
-    let predicted = autokws::predict(&models, &context.rule(), profile, &files, &warn);
+    let predicted = autokws::predict(&models, &decisions_only(context), profile, &files, &warn);
     autokws::write_predictions(predictions, &predicted)?;
     Ok(Outcome::Done)
+}
+
+/// Predictions need no reasons.
+fn decisions_only(context: &Context) -> Rule {
+    Rule { explain: false, ..context.rule() }
 }

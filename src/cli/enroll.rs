@@ -38,7 +38,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     if !args.replace {
-        context.store.check_free(&args.name)?;
+        context.store()?.check_free(&args.name)?;
     }
     let recordings = takes::read(&args.from)?;
     let models = context.models()?;
@@ -51,7 +51,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         takes: taken,
         scales,
     };
-    let path = context.store.save(&profile)?;
+    let path = context.store()?.save(&profile)?;
     report(&profile, &path, args.json)
 }
 

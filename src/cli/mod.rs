@@ -94,17 +94,19 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// What every command may need.
 pub struct Context {
     config: Config,
-    store: Store,
+    store: Option<Store>,
 }
 
 impl Context {
     fn new(config: Option<PathBuf>, store: Option<PathBuf>) -> anyhow::Result<Self> {
         let config = Config::load(config.as_deref())?;
-        let folder = store
-            .or_else(|| config.store.path.clone())
-            .or_else(config::default_store)
-            .context("no home folder: say where the profiles are with --store")?;
-        Ok(Self { store: Store::new(folder), config })
+        let folder = store.or_else(|| config.store.path.clone()).or_else(config::default_store);
+        Ok(Self { store: folder.map(Store::new), config })
+    }
+
+    /// The profiles' store. A command that needs none also runs for a user without a home.
+    fn store(&self) -> anyhow::Result<&Store> {
+        self.store.as_ref().context("no home folder: say where the profiles are with --store")
     }
 
     fn models(&self) -> anyhow::Result<Arc<Models>> {
@@ -118,14 +120,15 @@ impl Context {
 
     /// The named profiles, or all; one that was made with other models is an error.
     fn profiles(&self, models: &Models, names: &[String]) -> anyhow::Result<Vec<Arc<Profile>>> {
-        let names = if names.is_empty() { self.store.names()? } else { names.to_vec() };
+        let store = self.store()?;
+        let names = if names.is_empty() { store.names()? } else { names.to_vec() };
         anyhow::ensure!(
             !names.is_empty(),
             "no profiles in {}; enrol one: wakeword enroll NAME --phrase TEXT --from DIR",
-            self.store.folder().display()
+            store.folder().display()
         );
         let load = |name: &String| {
-            let profile = self.store.load(name)?;
+            let profile = store.load(name)?;
             anyhow::ensure!(
                 profile.models == models.fingerprint,
                 "profile {name:?} was made with other models; enrol it again"

@@ -46,10 +46,10 @@ enum Command {
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     match args.command {
-        Command::List { json } => list(&context.store, json),
-        Command::Show { name, json } => show(&context.store, &name, json),
+        Command::List { json } => list(context.store()?, json),
+        Command::Show { name, json } => show(context.store()?, &name, json),
         Command::Remove { name } => {
-            context.store.remove(&name)?;
+            context.store()?.remove(&name)?;
             eprintln!("removed {name}");
             Ok(Outcome::Done)
         }

@@ -67,7 +67,7 @@ pub struct Rejection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The words differ: no voice could have made up for it.
+    /// The words differ.
     OtherPhrase,
     /// The words fit, the voice does not.
     OtherSpeaker,
@@ -97,10 +97,10 @@ pub struct Evidence {
     pub keyword_score: f32,
     /// Words, from cepstra.
     pub cepstral_score: f32,
-    /// Words, from cepstra with a spectral floor, which noise harms less.
-    pub floored_score: f32,
-    /// Voice: 1 for a typical take; absent where the words alone refused the candidate.
+    /// Voice: 1 for a typical take; absent if it was not asked.
     pub speaker_score: Option<f32>,
+    /// Mean cosine to the embeddings of the takes; absent if it was not asked.
+    pub speaker_cosine: Option<f32>,
     /// Level of the phrase in dBFS.
     pub level_dbfs: f32,
     /// Signal-to-noise ratio around it in dB.

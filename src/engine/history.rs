@@ -18,6 +18,12 @@ impl History {
         Self { samples: Vec::with_capacity(2 * keep), keep, origin: 0 }
     }
 
+    /// Forgets everything; positions begin at zero again.
+    pub fn reset(&mut self) {
+        self.samples.clear();
+        self.origin = 0;
+    }
+
     /// Appends samples, no more than `keep` at a time. No allocation.
     pub fn push(&mut self, samples: &[f32]) {
         if self.samples.len() + samples.len() > 2 * self.keep {

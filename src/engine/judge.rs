@@ -9,7 +9,7 @@ use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
 use crate::inference::InferenceError;
 use crate::models::Models;
-use crate::phrase::{Cepstra, CepstralTemplates, CohortCosts};
+use crate::phrase::{CepstralTemplates, costs};
 use crate::profile::Profile;
 use crate::speaker::{SpeakerEncoder, cosine};
 
@@ -22,7 +22,7 @@ pub struct Reference {
 impl Reference {
     /// Stacks the templates of `profile`.
     pub fn new(profile: Arc<Profile>) -> Self {
-        let takes = profile.takes.iter().map(|take| (&take.cepstra, &take.floored));
+        let takes = profile.takes.iter().map(|take| &take.cepstra);
         Self { templates: CepstralTemplates::new(takes), profile }
     }
 }
@@ -67,29 +67,28 @@ impl Judge {
         scene: &Scene<'_>,
     ) -> Result<Verdict, InferenceError> {
         let scales = &reference.profile.scales;
-        let cepstra = Cepstra::of(&mut self.mfcc, scene.audio);
-        let cohort = CohortCosts::of(&models.cohort, &cepstra);
+        let cepstra = self.mfcc.cepstra(scene.audio);
+        let cohort = costs(&models.cohort.cepstra.best_matches(&cepstra));
         let cepstral = reference.templates.score(&cepstra, &cohort, None);
         let phrase = if cepstral.phrase.is_empty() { scene.phrase.clone() } else { cepstral.phrase };
         let mut evidence = Evidence {
             keyword_score,
-            cepstral_score: cepstral.plain / scales.cepstra,
-            floored_score: cepstral.floored / scales.floored,
+            cepstral_score: cepstral.score / scales.cepstra,
             speaker_score: None,
+            speaker_cosine: None,
             level_dbfs: dbfs(&scene.audio[phrase.clone()]),
             snr_db: snr_db(scene.background),
         };
-        // The voice costs most: ask it only where it can make a difference.
-        if rule.words(&evidence) < rule.words_needed() {
-            let score = rule.words(&evidence);
-            return Ok(Verdict { evidence, score, refused: Some(Reason::OtherPhrase), phrase });
+        // The voice costs most: ask it only where it makes a difference, or the reason is wanted.
+        if rule.explain || rule.words(&evidence) >= rule.words_gate {
+            let embedding = self.speaker.embed(&models.speaker, scene.audio, phrase.clone())?;
+            let takes = &reference.profile.takes;
+            let cosines: f32 = takes.iter().map(|take| cosine(&take.embedding, &embedding)).sum();
+            let cosine = cosines / takes.len() as f32;
+            evidence.speaker_cosine = Some(cosine);
+            evidence.speaker_score = Some(cosine / scales.voice);
         }
-        let embedding = self.speaker.embed(&models.speaker, scene.audio, phrase.clone())?;
-        let cosines: f32 =
-            reference.profile.takes.iter().map(|take| cosine(&take.embedding, &embedding)).sum();
-        evidence.speaker_score = Some(cosines / reference.profile.takes.len() as f32 / scales.voice);
-        let score = rule.fuse(&evidence);
-        let refused = (score < rule.threshold).then(|| rule.reason(&evidence));
+        let (score, refused) = (rule.fuse(&evidence), rule.refusal(&evidence));
         Ok(Verdict { evidence, score, refused, phrase })
     }
 }

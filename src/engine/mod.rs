@@ -35,7 +35,7 @@ const BACKGROUND: u64 = 3 * SAMPLE_RATE as u64;
 const KEPT: usize = 4 * SAMPLE_RATE;
 /// Speech probability that opens the gate, and how long it then stays open, in seconds.
 const VAD_THRESHOLD: f32 = 0.15;
-const VAD_HANGOVER_S: f32 = 1.0;
+const VAD_HANGOVER_S: f32 = 0.4;
 
 /// Detects the phrases of some profiles in one stream of 16 kHz mono audio.
 pub struct Engine {
@@ -102,8 +102,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends a finite stream: what is still open is judged as if silence followed.
-    pub fn finish(mut self, mut sink: impl FnMut(Event)) -> Result<(), InferenceError> {
+    /// Forgets the stream: the next samples are the first of another.
+    pub fn reset(&mut self) {
+        self.hop.clear();
+        self.history.reset();
+        self.vad.reset();
+        self.encoder.reset();
+        self.keywords.reset(0);
+    }
+
+    /// Ends a finite stream: what is still open is judged as if silence followed. The next samples are
+    /// the first of another.
+    pub fn finish(&mut self, mut sink: impl FnMut(Event)) -> Result<(), InferenceError> {
         if !self.hop.is_empty() {
             self.hop.resize(HOP, 0.0);
             self.step(&mut sink)?;
@@ -113,7 +123,9 @@ impl Engine {
         let mut peaks = Vec::new();
         self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks))?;
         keywords.finish(&mut peaks);
-        self.judge_all(peaks, &mut sink)
+        self.judge_all(peaks, &mut sink)?;
+        self.reset();
+        Ok(())
     }
 
     fn step(&mut self, sink: &mut impl FnMut(Event)) -> Result<(), InferenceError> {
@@ -198,10 +210,7 @@ impl KeywordStage {
         match output {
             Output::Gap(next) => {
                 self.finish(peaks);
-                self.origin = next;
-                self.cohort.reset();
-                self.cohort_costs.reset();
-                self.trackers.iter_mut().for_each(Tracker::reset);
+                self.reset(next);
             }
             Output::Vector(raw) => {
                 self.vector.copy_from_slice(raw);
@@ -220,6 +229,14 @@ impl KeywordStage {
                 }
             }
         }
+    }
+
+    /// Forgets the stream before vector `next`.
+    fn reset(&mut self, next: usize) {
+        self.origin = next;
+        self.cohort.reset();
+        self.cohort_costs.reset();
+        self.trackers.iter_mut().for_each(Tracker::reset);
     }
 
     /// Settles every peak that is still rising.

@@ -2,20 +2,26 @@
 
 use super::event::{Evidence, Reason};
 
-/// Ratio up to which less noise still makes scores more trustworthy, in dB.
-const CLEAN_SNR_DB: f32 = 25.0;
+/// How much further from a take than the other must words or voice be to be the reason.
+const CLEARLY: f32 = 1.3;
 
 /// Weights of the evidence, and the score needed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Keyword score at which a candidate opens.
     pub keyword_gate: f32,
-    /// Weights of keyword, cepstral and floored cepstral score.
-    pub word_weights: [f32; 3],
-    /// Weight of the speaker score, which counts up to 1.
+    /// Words' share that no voice can make up for.
+    pub words_gate: f32,
+    /// Ask the voice even of a candidate whose words refuse it, only to name the right reason.
+    pub explain: bool,
+    /// Weight of the keyword score.
+    pub keyword_weight: f32,
+    /// Weight of the cepstral score.
+    pub cepstral_weight: f32,
+    /// Weight of the speaker score, which counts up to 1: how usual the voice is for this profile.
     pub speaker_weight: f32,
-    /// Added per 10 dB of signal-to-noise ratio below 25 dB, since noise lowers every score.
-    pub noise_allowance: f32,
+    /// Weight of the speaker cosine: how sure the encoder is of the voice at all.
+    pub cosine_weight: f32,
     /// Fused score needed.
     pub threshold: f32,
 }
@@ -23,44 +29,50 @@ pub struct Rule {
 impl Default for Rule {
     fn default() -> Self {
         Self {
-            keyword_gate: 0.25,
-            word_weights: [0.5, 0.5, 0.0],
-            speaker_weight: 1.0,
-            noise_allowance: 0.0,
-            threshold: 1.493,
+            keyword_gate: 0.45,
+            words_gate: 0.5,
+            explain: true,
+            keyword_weight: 0.6,
+            cepstral_weight: 0.4,
+            speaker_weight: 0.4,
+            cosine_weight: 1.2,
+            threshold: 1.6,
         }
     }
 }
 
 impl Rule {
-    /// The words' share of the fused score, with the allowance for noise.
+    /// The words' share of the fused score: about 1 for an enrolment take.
     pub fn words(&self, evidence: &Evidence) -> f32 {
-        let scores = [evidence.keyword_score, evidence.cepstral_score, evidence.floored_score];
-        let noise = (CLEAN_SNR_DB - evidence.snr_db.min(CLEAN_SNR_DB)) / 10.0;
-        scores.iter().zip(self.word_weights).map(|(s, w)| s * w).sum::<f32>() + self.noise_allowance * noise
+        self.keyword_weight * evidence.keyword_score + self.cepstral_weight * evidence.cepstral_score
     }
 
-    /// What the words must reach, or no voice could make up for it.
-    pub fn words_needed(&self) -> f32 {
-        self.threshold - self.speaker_weight
-    }
-
-    /// The fused score.
+    /// The fused score; without a voice, that of the words alone. Where the words miss their gate, it
+    /// lies below the threshold by as much.
     pub fn fuse(&self, evidence: &Evidence) -> f32 {
-        self.words(evidence) + self.speaker_weight * evidence.speaker_score.unwrap_or(0.0).min(1.0)
+        let words = self.words(evidence);
+        let voice = self.speaker_weight * evidence.speaker_score.unwrap_or(0.0).min(1.0)
+            + self.cosine_weight * evidence.speaker_cosine.unwrap_or(0.0);
+        let most =
+            if words < self.words_gate { self.threshold + words - self.words_gate } else { f32::INFINITY };
+        (words + voice).min(most)
     }
 
-    /// Why a score below the threshold is so: whichever of words and voice is further from that of
-    /// an enrolment take.
-    pub fn reason(&self, evidence: &Evidence) -> Reason {
-        let voice = self.speaker_weight * (1.0 - evidence.speaker_score.unwrap_or(0.0).min(1.0));
-        let words = (self.word_weights.iter().sum::<f32>() - self.words(evidence)).max(0.0);
-        if voice > 1.5 * words {
+    /// Why the candidate is refused, if it is. Without a voice it always is.
+    pub fn refusal(&self, evidence: &Evidence) -> Option<Reason> {
+        let Some(speaker_score) = evidence.speaker_score else { return Some(Reason::OtherPhrase) };
+        if self.fuse(evidence) >= self.threshold {
+            return None;
+        }
+        // The keyword encoder hardly knows voices, so its score tells words from voice; the cepstra
+        // mix the two.
+        let (words, voice) = (1.0 - evidence.keyword_score, 1.0 - speaker_score);
+        Some(if voice > CLEARLY * words {
             Reason::OtherSpeaker
-        } else if words > 1.5 * voice {
+        } else if words > CLEARLY * voice {
             Reason::OtherPhrase
         } else {
             Reason::Uncertain
-        }
+        })
     }
 }

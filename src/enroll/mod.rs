@@ -12,7 +12,7 @@ use crate::keyword::bank::TemplateBank;
 use crate::keyword::encoder::encode_recording;
 use crate::keyword::score::{median, t_norm};
 use crate::models::Models;
-use crate::phrase::{self, Cepstra, CepstralTemplates, CohortCosts, SURROUNDINGS};
+use crate::phrase::{self, CepstralTemplates, SURROUNDINGS};
 use crate::profile::{Scales, Take};
 use crate::speaker::{SpeakerEncoder, cosine};
 
@@ -43,7 +43,7 @@ struct Analysed {
     /// Vectors of the whole take.
     vectors: Frames,
     /// Cepstra of the phrase and its surroundings.
-    cepstra: Cepstra,
+    cepstra: Frames,
 }
 
 /// Templates, embeddings and scales of `takes` (16 kHz mono).
@@ -79,14 +79,13 @@ impl Analyst {
         let around = span.start.saturating_sub(SURROUNDINGS)..(span.end + SURROUNDINGS).min(samples.len());
         let audio = &samples[around.clone()];
         let within = span.start - around.start..span.end - around.start;
-        let cepstra = Cepstra::of(&mut self.mfcc, audio);
+        let cepstra = self.mfcc.cepstra(audio);
         let frames = phrase::frames_of(within.clone());
-        let frames = frames.start..frames.end.min(cepstra.plain.rows());
+        let frames = frames.start..frames.end.min(cepstra.rows());
         let take = Take {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
-            cepstra: cepstra.plain.slice(frames.start, frames.end),
-            floored: cepstra.floored.slice(frames.start, frames.end),
+            cepstra: cepstra.slice(frames.start, frames.end),
             embedding: self.speaker.embed(&models.speaker, audio, within)?,
         };
         Ok(Some(Analysed { take, vectors, cepstra }))
@@ -96,27 +95,24 @@ impl Analyst {
 /// Scores each take against the others.
 fn scales(models: &Models, takes: &[Analysed]) -> Scales {
     let keyword = TemplateBank::new(VECTOR_DIM, takes.iter().map(|one| &one.take.vectors));
-    let cepstral = CepstralTemplates::new(takes.iter().map(|one| (&one.take.cepstra, &one.take.floored)));
-    let mut scores = [const { Vec::<f32>::new() }; 4];
+    let cepstral = CepstralTemplates::new(takes.iter().map(|one| &one.take.cepstra));
+    let mut scores = [const { Vec::<f32>::new() }; 3];
     for (index, one) in takes.iter().enumerate() {
-        let costs =
-            |bank: &TemplateBank| bank.best_matches(&one.vectors).iter().map(|m| m.cost).collect::<Vec<_>>();
+        let costs = |bank: &TemplateBank| phrase::costs(&bank.best_matches(&one.vectors));
         let others = phrase::without(costs(&keyword), Some(index));
-        let cohort = CohortCosts::of(&models.cohort, &one.cepstra);
+        let cohort = phrase::costs(&models.cohort.cepstra.best_matches(&one.cepstra));
         let cepstra = cepstral.score(&one.cepstra, &cohort, Some(index));
         let others_voices = takes.iter().enumerate().filter(|(other, _)| *other != index);
         let cosines: f32 =
             others_voices.map(|(_, other)| cosine(&one.take.embedding, &other.take.embedding)).sum();
         scores[0].push(t_norm(&others, &costs(&models.cohort.vectors)));
-        scores[1].push(cepstra.plain);
-        scores[2].push(cepstra.floored);
-        scores[3].push(cosines / (takes.len() - 1) as f32);
+        scores[1].push(cepstra.score);
+        scores[2].push(cosines / (takes.len() - 1) as f32);
     }
-    let [keyword, cepstra, floored, voice] = scores.map(|values| median(&values));
+    let [keyword, cepstra, voice] = scores.map(|values| median(&values));
     Scales {
         keyword: keyword.max(MIN_SCALE),
         cepstra: cepstra.max(MIN_SCALE),
-        floored: floored.max(MIN_SCALE),
         voice: voice.max(MIN_VOICE_SCALE),
     }
 }

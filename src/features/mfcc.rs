@@ -13,7 +13,9 @@ const LIFTER: f64 = 22.0;
 const DELTA_REACH: isize = 2;
 const STACK_WEIGHTS: [f32; 3] = [1.0, 2.0, 3.0];
 /// Spectral floor below the 95th percentile of each band's power (-15 dB).
-const FLOOR_RATIO: f32 = 0.031_622_777;
+const FLOOR_RATIO: f32 = 0.031_622_776;
+/// Keeps the logarithm of digital silence finite.
+const MIN_POWER: f32 = 1e-10;
 
 /// MFCC extractor: 25 ms Hamming windows every 10 ms, 40 mel bands 20-7600 Hz.
 pub struct Mfcc {
@@ -44,7 +46,7 @@ impl Default for Mfcc {
 
 impl Mfcc {
     /// Mel power spectra of `samples` (16 kHz, `[-1, 1]`): `[frames, 40]`.
-    pub fn mel_power(&mut self, samples: &[f32]) -> Frames {
+    fn mel_power(&mut self, samples: &[f32]) -> Frames {
         let count = frame_count(samples.len(), WINDOW);
         let mut out = Frames::with_capacity(self.bank.bands(), count);
         for index in 0..count {
@@ -54,23 +56,21 @@ impl Mfcc {
         out
     }
 
-    /// Cepstra with deltas of a segment: mean and variance normalised over the segment, weighted
-    /// 1 : 2 : 3, each frame of unit length.
-    pub fn cepstra(&self, mel_power: &Frames) -> Frames {
-        self.normalised(mel_power, &[1e-10; BANDS])
-    }
-
-    /// The same with a spectral floor 15 dB below each band's loud frames, which hides the
-    /// differences that noise makes in the quiet ones.
-    pub fn floored_cepstra(&self, mel_power: &Frames) -> Frames {
-        let mut floor = [1e-10f32; BANDS];
+    /// Cepstra with deltas of a segment, mean and variance normalised over it, weighted 1 : 2 : 3,
+    /// each frame of unit length: `[frames, 39]`.
+    ///
+    /// A spectral floor 15 dB below each band's loud frames hides the differences that noise makes
+    /// in the quiet ones.
+    pub fn cepstra(&mut self, samples: &[f32]) -> Frames {
+        let mel_power = self.mel_power(samples);
+        let mut floor = [MIN_POWER; BANDS];
         let mut column = Vec::with_capacity(mel_power.rows());
         for (band, slot) in floor.iter_mut().enumerate() {
             column.clear();
             column.extend(mel_power.iter().map(|row| row[band]));
             *slot += FLOOR_RATIO * super::level::percentile(&mut column, 0.95);
         }
-        self.normalised(mel_power, &floor)
+        self.normalised(&mel_power, &floor)
     }
 
     fn normalised(&self, mel_power: &Frames, floor: &[f32; BANDS]) -> Frames {

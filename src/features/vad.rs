@@ -29,6 +29,12 @@ impl Vad {
         }
     }
 
+    /// Forgets the stream.
+    pub fn reset(&mut self) {
+        self.detector.reset();
+        (self.filled, self.remaining) = (0, 0);
+    }
+
     /// True while there is speech or its hangover.
     pub fn active(&self) -> bool {
         self.remaining > 0

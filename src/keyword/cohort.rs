@@ -22,8 +22,6 @@ pub struct Member {
     pub vectors: Frames,
     /// Cepstra, `[n, 39]`.
     pub cepstra: Frames,
-    /// Cepstra with a spectral floor, `[n, 39]`.
-    pub floored: Frames,
 }
 
 /// The cohort made ready for matching.
@@ -33,8 +31,6 @@ pub struct Cohort {
     pub vectors: TemplateBank,
     /// Cepstra of all members.
     pub cepstra: TemplateBank,
-    /// Floored cepstra of all members.
-    pub floored: TemplateBank,
 }
 
 impl Cohort {
@@ -47,8 +43,7 @@ impl Cohort {
             return Err("it has no members".into());
         }
         for (index, member) in table.members.iter().enumerate() {
-            let parts =
-                [(&member.vectors, VECTOR_DIM), (&member.cepstra, mfcc::DIM), (&member.floored, mfcc::DIM)];
+            let parts = [(&member.vectors, VECTOR_DIM), (&member.cepstra, mfcc::DIM)];
             if parts.iter().any(|(frames, dim)| frames.dim() != *dim || frames.is_empty()) {
                 return Err(format!("member {index} has the wrong shape"));
             }
@@ -59,7 +54,6 @@ impl Cohort {
             mean_vector: table.mean_vector.clone(),
             vectors: stack(VECTOR_DIM, |m| &m.vectors),
             cepstra: stack(mfcc::DIM, |m| &m.cepstra),
-            floored: stack(mfcc::DIM, |m| &m.floored),
         })
     }
 

@@ -11,7 +11,7 @@ const PRE_ROLL: usize = 6;
 /// Blocks of the past that opening the gate needs.
 const KEPT: usize = WARM_UP + PRE_ROLL;
 /// Blocks of silence after the end of a stream.
-const TAIL: usize = 4;
+const TAIL: usize = 3;
 const BLOCK: usize = PULSE * MEL_BANDS;
 
 /// What the encoder has to say about the newest block.
@@ -28,6 +28,8 @@ pub enum Output<'a> {
 /// `8 n - 72 .. 8 n + 4`. Before the stream there was silence.
 pub struct KeywordEncoder {
     log_mel: LogMel,
+    /// The network after a long silence, where every stream begins.
+    silent: KeywordStream,
     stream: KeywordStream,
     /// Samples that frames still to come reach back to.
     samples: Vec<f32>,
@@ -36,27 +38,41 @@ pub struct KeywordEncoder {
     filled: usize,
     /// Index of the block being filled.
     block: usize,
-    encoding: bool,
+    /// Index of the block that would continue what the network has seen.
+    next: usize,
     vector: [f32; VECTOR_DIM],
 }
 
 impl KeywordEncoder {
     /// A new stream.
     pub fn new(net: &KeywordNet) -> Result<Self, InferenceError> {
+        let mut silent = net.stream()?;
+        let mut vector = [0.0; VECTOR_DIM];
+        for _ in 0..WARM_UP {
+            silent.push(&[LogMel::silence(); BLOCK], &mut vector)?;
+        }
         Ok(Self {
             log_mel: LogMel::default(),
-            stream: net.stream()?,
+            stream: silent.clone(),
+            silent,
             samples: Vec::with_capacity(SPAN + HOP),
-            blocks: vec![LogMel::silence(); (KEPT + 1) * BLOCK],
+            blocks: vec![0.0; (KEPT + 1) * BLOCK],
             filled: 0,
             block: 0,
-            encoding: false,
-            vector: [0.0; VECTOR_DIM],
+            next: 0,
+            vector,
         })
     }
 
+    /// Begins another stream.
+    pub fn reset(&mut self) {
+        self.stream = self.silent.clone();
+        self.samples.clear();
+        (self.filled, self.block, self.next) = (0, 0, 0);
+    }
+
     /// Takes the next [`HOP`] samples. When they complete a block and `speech` is true, `sink` gets
-    /// its vector, and before it those of the pre-roll if the last block was not encoded.
+    /// its vector, and before it those of blocks that were passed over, back to the pre-roll.
     pub fn push(
         &mut self,
         hop: &[f32],
@@ -91,22 +107,33 @@ impl KeywordEncoder {
             return Ok(());
         }
         self.filled = 0;
-        let first = if self.encoding { KEPT } else { 0 };
         if speech {
-            if !self.encoding {
-                // Blocks before the stream's first are silence: they warm up, but have no vector.
-                sink(Output::Gap(self.block.saturating_sub(PRE_ROLL)));
-            }
-            for (index, block) in self.blocks.chunks_exact(BLOCK).enumerate().skip(first) {
-                self.stream.push(block, &mut self.vector)?;
-                if index >= WARM_UP && index + self.block >= KEPT {
-                    sink(Output::Vector(&self.vector));
-                }
-            }
+            self.encode(sink)?;
         }
-        self.encoding = speech;
         self.block += 1;
         self.blocks.copy_within(BLOCK.., 0);
+        Ok(())
+    }
+
+    /// Brings the network up to the newest block.
+    fn encode(&mut self, sink: &mut impl FnMut(Output<'_>)) -> Result<(), InferenceError> {
+        let oldest = self.block.saturating_sub(KEPT);
+        let mut warm_up = 0;
+        if self.next < oldest {
+            self.next = oldest;
+            warm_up = WARM_UP;
+            sink(Output::Gap(oldest + WARM_UP));
+        }
+        for index in self.next..=self.block {
+            let slot = (KEPT + index - self.block) * BLOCK;
+            self.stream.push(&self.blocks[slot..slot + BLOCK], &mut self.vector)?;
+            if warm_up > 0 {
+                warm_up -= 1;
+            } else {
+                sink(Output::Vector(&self.vector));
+            }
+        }
+        self.next = self.block + 1;
         Ok(())
     }
 }

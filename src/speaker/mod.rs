@@ -3,14 +3,12 @@
 use std::ops::Range;
 
 use crate::features::frames::{dot, normalise};
-use crate::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank};
+use crate::features::{Frames, HOP, WINDOW, fbank};
 use crate::inference::{InferenceError, SPEAKER_FRAMES, SpeakerNet};
 
 /// Root-mean-square level to which speech is brought before the encoder.
 const TARGET_RMS: f32 = 0.05;
-/// Shortest stretch that is embedded (0.8 s): a shorter phrase brings its surroundings.
-const MIN_SAMPLES: usize = SAMPLE_RATE * 4 / 5;
-/// Samples that fill the encoder's input.
+/// Samples that fill the encoder's input (0.8 s): a shorter phrase brings its surroundings.
 const FULL: usize = (SPEAKER_FRAMES - 1) * HOP + WINDOW;
 
 /// Turns stretches of speech into embeddings.
@@ -22,19 +20,20 @@ pub struct SpeakerEncoder {
 impl SpeakerEncoder {
     /// Embedding of unit length of `phrase` within `audio` (16 kHz).
     ///
-    /// A phrase longer than the encoder's second is embedded in overlapping parts, whose mean counts.
+    /// Of a phrase a little longer than the encoder's input its middle counts, of a much longer one
+    /// the mean over several parts.
     pub fn embed(
         &mut self,
         net: &SpeakerNet,
         audio: &[f32],
         phrase: Range<usize>,
     ) -> Result<Vec<f32>, InferenceError> {
-        let around = widen(phrase, MIN_SAMPLES, audio.len());
-        let parts = if around.len() <= FULL { 1 } else { around.len().div_ceil(FULL) };
-        let stride = if parts > 1 { (around.len() - FULL) as f32 / (parts - 1) as f32 } else { 0.0 };
+        let around = widen(phrase, FULL, audio.len());
+        let parts = ((around.len() + FULL / 2) / FULL).max(1);
+        let spare = around.len().saturating_sub(FULL);
         let mut sum = vec![0.0; crate::inference::EMBEDDING_DIM];
         for part in 0..parts {
-            let start = around.start + (part as f32 * stride) as usize;
+            let start = around.start + if parts == 1 { spare / 2 } else { spare * part / (parts - 1) };
             let end = (start + FULL).min(around.end);
             let mut embedding = self.embed_part(net, &audio[start..end])?;
             normalise(&mut embedding);

@@ -36,7 +36,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Profile, String> {
     }
     let profile: Profile = postcard::from_bytes(body).map_err(|error| format!("damaged ({error})"))?;
     let sound = profile.takes.iter().all(|take| {
-        let parts = [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM), (&take.floored, mfcc::DIM)];
+        let parts = [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM)];
         take.embedding.len() == EMBEDDING_DIM
             && parts.iter().all(|(frames, dim)| frames.dim() == *dim && !frames.is_empty())
     });

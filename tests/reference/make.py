@@ -122,7 +122,8 @@ def main():
     embed = speaker_encoder.embedder(speaker_encoder.Graph(weights, compact=False).build())
     centred = lambda frames: frames - frames.mean(0)
     values["embedding"] = embed(centred(values["fbank80"]))
-    values["embedding_100"] = embed(centred(values["fbank80"][:100]))
+    for count in 80, 100:  # the lengths that the engine has used
+        values[f"embedding_{count}"] = embed(centred(values["fbank80"][:count]))
 
     for name, value in values.items():
         (HERE / f"{name}.f32").write_bytes(value.astype("<f4").tobytes())

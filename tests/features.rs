@@ -1,0 +1,166 @@
+//! Features and networks against values of the original packages (`reference/make.py`).
+
+mod common;
+
+use common::{assert_close, cut, living_room, models, noise, reference, reference_speech, rows, seconds};
+use wakeword::features::logmel::{self, LogMel};
+use wakeword::features::mfcc::{self, Mfcc};
+use wakeword::features::vad::Vad;
+use wakeword::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank, frame_count};
+use wakeword::inference::{EMBEDDING_DIM, PULSE, SPEAKER_FRAMES, VECTOR_DIM, WARM_UP};
+use wakeword::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP, encode_recording};
+use wakeword::speaker::{SpeakerEncoder, cosine};
+
+#[test]
+fn log_mel_frames_do_not_differ_from_the_reference_graph() {
+    let samples = reference_speech();
+    let mut log_mel = LogMel::default();
+    let mut frames = Frames::new(logmel::BANDS);
+    for index in 0..frame_count(samples.len(), logmel::SPAN) {
+        log_mel.frame(&samples[index * HOP..index * HOP + logmel::SPAN], frames.push_zeroed());
+    }
+    assert_close(&frames, &reference("logmel.f32", logmel::BANDS), 1e-4);
+}
+
+#[test]
+fn the_filterbank_does_not_differ_from_kaldi() {
+    let mut frames = Frames::new(fbank::BANDS);
+    fbank::Fbank::default().compute_into(&reference_speech(), &mut frames);
+    assert_close(&frames, &reference("fbank80.f32", fbank::BANDS), 1e-3);
+}
+
+#[test]
+fn streaming_does_not_change_a_keyword_vector() {
+    let mel = reference("logmel.f32", logmel::BANDS);
+    let mut stream = models().keyword.stream().unwrap();
+    let mut vectors = Frames::new(VECTOR_DIM);
+    for block in mel.as_slice().chunks_exact(PULSE * logmel::BANDS) {
+        stream.push(block, vectors.push_zeroed()).unwrap();
+    }
+    // Vector n has seen the frames 8 n - 72 .. 8 n + 4: the first whole window is that of vector 9.
+    let windows = reference("vectors.f32", VECTOR_DIM);
+    assert_close(&vectors.slice(WARM_UP, vectors.rows()), &windows, 1e-3);
+}
+
+#[test]
+fn a_recording_does_not_get_other_vectors_than_the_reference_windows() {
+    let vectors = encode_recording(&models().keyword, &reference_speech()).unwrap();
+    let windows = reference("vectors.f32", VECTOR_DIM);
+    assert_close(&vectors.slice(WARM_UP, WARM_UP + windows.rows()), &windows, 1e-3);
+}
+
+/// Vectors with their index; blocks of `VECTOR_HOP` samples where `speech` says so are encoded.
+fn gated(samples: &[f32], speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32>)> {
+    let mut encoder = KeywordEncoder::new(&models().keyword).unwrap();
+    let (mut next, mut vectors) = (0, Vec::new());
+    let mut sink = |output: Output<'_>| match output {
+        Output::Gap(index) => {
+            assert!(index >= next, "a vector came twice");
+            next = index;
+        }
+        Output::Vector(vector) => {
+            vectors.push((next, vector.to_vec()));
+            next += 1;
+        }
+    };
+    for (hop, samples) in samples.chunks_exact(HOP).enumerate() {
+        encoder.push(samples, speech(hop * HOP / VECTOR_HOP), &mut sink).unwrap();
+    }
+    vectors
+}
+
+#[test]
+fn a_pause_of_the_gate_does_not_change_the_vectors_after_it() {
+    let samples = cut(0.0, 8.0);
+    let whole = gated(samples, |_| true);
+    assert!(whole.iter().enumerate().all(|(place, (index, _))| place == *index));
+    // Short enough to be caught up on, long enough for a gap, at the beginning and for ever.
+    let (short, long, late) = (20..24, 40..80, 0..60);
+    for pause in [short.clone(), long, late, 30..usize::MAX] {
+        let vectors = gated(samples, |block| !pause.contains(&block));
+        assert!(vectors.len() <= whole.len());
+        for (index, vector) in &vectors {
+            assert_eq!(vector, &whole[*index].1, "vector {index}, pause {pause:?}");
+        }
+        if pause == short {
+            assert_eq!(vectors.len(), whole.len());
+        }
+        let resumed = vectors.iter().find(|(index, _)| *index >= pause.start);
+        if let Some((index, _)) = resumed {
+            assert!(pause.end - index >= pause.len().min(5), "pre-roll of {pause:?} begins at {index}");
+        }
+    }
+}
+
+#[test]
+fn the_speaker_embedding_does_not_differ_from_the_original_network() {
+    let mut frames = reference("fbank80.f32", fbank::BANDS).slice(0, SPEAKER_FRAMES);
+    frames.centre_columns();
+    let ours = models().speaker.embed(&frames).unwrap();
+    let theirs = reference(&format!("embedding_{SPEAKER_FRAMES}.f32"), EMBEDDING_DIM);
+    let theirs = theirs.row(0);
+    let distance = 1.0 - cosine(&ours, theirs) / (cosine(&ours, &ours) * cosine(theirs, theirs)).sqrt();
+    assert!(distance < 1e-3, "cosine distance {distance}");
+}
+
+#[test]
+fn an_embedding_does_not_depend_on_level() {
+    let phrase = cut(5.8, 7.2);
+    let mut encoder = SpeakerEncoder::default();
+    let mut embed = |samples: &[f32]| encoder.embed(&models().speaker, samples, 0..samples.len()).unwrap();
+    let quiet: Vec<f32> = phrase.iter().map(|sample| sample * 0.01).collect();
+    assert!(cosine(&embed(phrase), &embed(&quiet)) > 0.9999);
+}
+
+#[test]
+fn no_length_of_audio_breaks_an_embedding() {
+    let room = cut(5.0, 9.0);
+    let mut encoder = SpeakerEncoder::default();
+    for length in [0, 1, WINDOW - 1, WINDOW, 3040, 16_000, 16_240, 40_000, room.len()] {
+        for phrase in [0..length, 0..0, length / 2..length / 2 + 1, length..length + 10] {
+            let embedding = encoder.embed(&models().speaker, &room[..length], phrase.clone()).unwrap();
+            assert_eq!(embedding.len(), EMBEDDING_DIM);
+            assert!(embedding.iter().all(|x| x.is_finite()), "{length} samples, phrase {phrase:?}");
+        }
+    }
+}
+
+#[test]
+fn cepstra_are_never_undefined() {
+    let mut mfcc = Mfcc::default();
+    let tone: Vec<f32> = (0..8000).map(|n| (n as f32 * 0.3).sin()).collect();
+    for samples in [&vec![0.0; 8000], &vec![1.0; 8000], &tone] {
+        let frames = mfcc.cepstra(samples);
+        assert_eq!((frames.rows(), frames.dim()), (frame_count(8000, WINDOW), mfcc::DIM));
+        assert!(frames.as_slice().iter().all(|x| x.is_finite()));
+    }
+    assert!(mfcc.cepstra(&[0.5; WINDOW - 1]).is_empty());
+    assert_eq!(mfcc.cepstra(&tone[..WINDOW]).rows(), 1);
+}
+
+#[test]
+fn cepstra_do_not_depend_on_level() {
+    let phrase = cut(5.8, 7.2);
+    let louder: Vec<f32> = phrase.iter().map(|sample| sample * 3.0).collect();
+    let mut mfcc = Mfcc::default();
+    assert_close(&mfcc.cepstra(phrase), &mfcc.cepstra(&louder), 1e-3);
+}
+
+#[test]
+fn speech_never_passes_the_gate_unheard_and_a_quiet_room_never_holds_it_open() {
+    let (threshold, hangover) = (0.3, 0.5);
+    let quiet: Vec<f32> = noise(3, seconds(hangover) + SAMPLE_RATE).iter().map(|x| x * 1e-4).collect();
+    for row in rows().into_iter().filter(|row| row.kind == "phrase") {
+        let said = &living_room()[row.samples()];
+        for gain in [1.0, 0.1] {
+            let mut vad = Vad::new(threshold, hangover);
+            let hops = said.chunks(HOP).map(|hop| hop.iter().map(|x| x * gain).collect::<Vec<_>>());
+            let heard = hops.filter(|hop| vad.push(hop)).count() * HOP;
+            assert!(heard > said.len() * 3 / 4, "{row:?} {gain} times as loud: {heard}");
+            assert!(!vad.push(&quiet), "{row:?} {gain} times as loud");
+            vad.push(said);
+            vad.reset();
+            assert!(!vad.active());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What runs for every sample must not wait for the allocator.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc, violation_count};
+use common::{demo_profile, engine, models, noise, seconds, takes};
+use wakeword::features::logmel::{self, LogMel};
+use wakeword::features::vad::Vad;
+use wakeword::features::{Frames, HOP, fbank};
+use wakeword::inference::VECTOR_DIM;
+use wakeword::keyword::bank::{BankTracker, TemplateBank};
+use wakeword::keyword::encoder::KeywordEncoder;
+use wakeword::keyword::score::t_norm;
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+/// Fails if `work` allocates or frees memory.
+#[track_caller]
+fn without_memory(work: impl FnOnce()) {
+    let before = violation_count();
+    assert_no_alloc(work);
+    assert_eq!(violation_count() - before, 0, "times memory was asked for or given back");
+}
+
+/// A quiet room: enough to keep every part busy but the networks.
+fn quiet_room(length: usize) -> Vec<f32> {
+    noise(1, length).iter().map(|sample| sample * 1e-4).collect()
+}
+
+#[test]
+fn the_guard_itself_does_not_overlook_memory() {
+    let before = violation_count();
+    assert_no_alloc(|| drop(std::hint::black_box(vec![0.0f32; 16])));
+    assert_eq!(violation_count() - before, 2);
+}
+
+#[test]
+fn features_of_a_stream_never_ask_for_memory() {
+    let (mut log_mel, mut bands) = (LogMel::default(), [0.0; logmel::BANDS]);
+    let (mut filterbank, mut frames) = (fbank::Fbank::default(), Frames::with_capacity(fbank::BANDS, 200));
+    let mut vad = Vad::new(0.15, 1.0);
+    let take = &takes()[0];
+    without_memory(|| {
+        for samples in take.windows(logmel::SPAN).step_by(HOP) {
+            log_mel.frame(samples, &mut bands);
+            vad.push(&samples[..HOP]);
+        }
+        filterbank.compute_into(&take[..16_000], &mut frames);
+    });
+}
+
+#[test]
+fn matching_never_asks_for_memory() {
+    let profile = demo_profile();
+    let bank = TemplateBank::new(VECTOR_DIM, profile.takes.iter().map(|take| &take.vectors));
+    let (mut tracker, mut cohort) = (BankTracker::new(&bank), BankTracker::new(&models().cohort.vectors));
+    let (mut own, mut others) = (vec![0.0; bank.len()], vec![0.0; models().cohort.vectors.len()]);
+    without_memory(|| {
+        for vector in profile.takes.iter().flat_map(|take| take.vectors.iter()) {
+            let alignments = tracker.push(&bank, vector);
+            own.iter_mut().zip(alignments).for_each(|(cost, found)| *cost = found.cost);
+            let alignments = cohort.push(&models().cohort.vectors, vector);
+            others.iter_mut().zip(alignments).for_each(|(cost, found)| *cost = found.cost);
+            std::hint::black_box(t_norm(&own, &others));
+        }
+    });
+}
+
+#[test]
+fn a_closed_gate_never_asks_for_memory() {
+    let mut encoder = KeywordEncoder::new(&models().keyword).unwrap();
+    let room = quiet_room(seconds(5.0));
+    without_memory(|| {
+        for hop in room.chunks_exact(HOP) {
+            encoder.push(hop, false, &mut |_| {}).unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_engine_in_a_quiet_room_never_asks_for_memory() {
+    let mut engine = engine(&[demo_profile().clone()]);
+    let room = quiet_room(seconds(30.0));
+    let (settle, steady) = room.split_at(seconds(2.0));
+    engine.push(settle, |_| {}).unwrap();
+    without_memory(|| engine.push(steady, |_| {}).unwrap());
+}
