@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let length = (LENGTHS[index % LENGTHS.len()] * SAMPLE_RATE as f32) as usize;
         let span = CONTEXT..CONTEXT + length;
         let vectors = encode_recording(&net, audio)?;
-        for vector in vectors.slice(vectors_of(span.clone()).start, vectors.rows() - 3).iter() {
+        for vector in vectors.slice(vectors_of(span.clone()).start, vectors.rows() - 4).iter() {
             sum.iter_mut().zip(vector).for_each(|(total, x)| *total += f64::from(*x));
             count += 1.0;
         }

@@ -2,6 +2,9 @@
 //!
 //! A file's checksum is compared with the manifest before anything parses it.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

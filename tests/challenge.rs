@@ -154,7 +154,8 @@ fn both_ways_never_differ_in_a_byte_in_any_layout() {
     let dataset = folder.path().join("dataset");
     // The layout of the kit, and that of the challenge's page.
     write_takes(&dataset.join("P0001/enroll"));
-    let truth = write_tests(&dataset.join("P0001/test"), |_| true);
+    // Near misses cut out of their surroundings may go either way; the demo judges them in place.
+    let truth = write_tests(&dataset.join("P0001/test"), |row| row.kind != "near-miss");
     write_takes(&dataset.join("P0002/enrollment"));
     let few = write_tests(&dataset.join("P0002/test"), phrases);
     // The training layout: takes beyond the fifth are tested first, then all others.

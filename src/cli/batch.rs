@@ -23,6 +23,7 @@ const CHALLENGE_PROFILE: &str = "speaker";
 
 /// Arguments of `batch`.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  wakeword batch autokws dataset --out predictions")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -40,6 +41,7 @@ which the first five keywords are enrolled), gives OUT/SPEAKER_predictions.txt. 
 read is named on stderr and refused. Score = mean over speakers of miss rate + 9 x false-alarm rate.")]
     Autokws(AutokwsArgs),
     /// Step 1 of a challenge submission: learn one speaker
+    #[command(after_help = "Example:\n  wakeword batch challenge-enroll P0001/enroll work")]
     ChallengeEnroll {
         /// Folder of the enrolment recordings
         enroll: PathBuf,
@@ -47,6 +49,9 @@ read is named on stderr and refused. Score = mean over speakers of miss rate + 9
         work: PathBuf,
     },
     /// Step 2 of a challenge submission: decide on one speaker's test files
+    #[command(
+        after_help = "Example:\n  wakeword batch challenge-predict P0001/test work P0001_predictions.txt"
+    )]
     ChallengePredict {
         /// Folder of the test recordings
         test: PathBuf,

@@ -24,12 +24,14 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// One line a profile
+    #[command(after_help = "Example:\n  wakeword profiles list --json")]
     List {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
     /// Everything known of a profile
+    #[command(after_help = "Example:\n  wakeword profiles show anna")]
     Show {
         /// The profile's name
         name: String,
@@ -38,6 +40,7 @@ enum Command {
         json: bool,
     },
     /// Delete a profile for good
+    #[command(after_help = "Example:\n  wakeword profiles remove anna")]
     Remove {
         /// The profile's name
         name: String,

@@ -1,5 +1,8 @@
 //! The configuration file: parsed, checked, typed.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};

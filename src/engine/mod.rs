@@ -10,6 +10,9 @@ pub mod rule;
 mod tracker;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::features::vad::Vad;
@@ -34,7 +37,7 @@ const BACKGROUND: u64 = 3 * SAMPLE_RATE as u64;
 /// Audio kept beyond the longest phrase, in samples (4 s).
 const KEPT: usize = 4 * SAMPLE_RATE;
 /// Speech probability that opens the gate, and how long it then stays open, in seconds.
-const VAD_THRESHOLD: f32 = 0.15;
+const VAD_THRESHOLD: f32 = 0.3;
 const VAD_HANGOVER_S: f32 = 0.4;
 
 /// Detects the phrases of some profiles in one stream of 16 kHz mono audio.

@@ -3,6 +3,9 @@
 pub mod takes;
 mod trim;
 
+#[cfg(test)]
+mod tests;
+
 pub use trim::phrase_span;
 
 use crate::features::mfcc::Mfcc;

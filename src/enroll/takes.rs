@@ -58,11 +58,13 @@ pub fn read(places: &[PathBuf]) -> Result<Vec<Recording>, TakesError> {
     for place in places {
         if place.is_dir() { paths.extend(audio_files(place)?) } else { paths.push(place.clone()) }
     }
-    if paths.len() < MIN_TAKES {
-        let place = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(TakesError::TooFew { found: paths.len(), place });
-    }
+    let found = paths.len();
+    // A file that cannot be read is the better reason, so that comes first.
     let recordings = paths.into_iter().map(|path| read_one(&path)).collect::<Result<Vec<_>, AudioError>>()?;
+    if found < MIN_TAKES {
+        let place = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(TakesError::TooFew { found, place });
+    }
     distinct(&recordings)?;
     Ok(recordings)
 }
@@ -81,7 +83,8 @@ pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>, TakesError> {
         let audio =
             |ending: &OsStr| ending.eq_ignore_ascii_case("wav") || ending.eq_ignore_ascii_case("flac");
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.extension().is_some_and(audio) && !hidden && path.is_file() {
+        // A dangling link or a pipe is kept, so that reading it names it: nothing is passed over in silence.
+        if path.extension().is_some_and(audio) && !hidden && !path.is_dir() {
             paths.push(path);
         }
     }

@@ -11,6 +11,9 @@ pub mod mfcc;
 mod spectrum;
 pub mod vad;
 
+#[cfg(test)]
+mod tests;
+
 pub use frames::Frames;
 
 /// The only sample rate inside the engine, in Hz.

@@ -11,7 +11,7 @@ const PRE_ROLL: usize = 6;
 /// Blocks of the past that opening the gate needs.
 const KEPT: usize = WARM_UP + PRE_ROLL;
 /// Blocks of silence after the end of a stream.
-const TAIL: usize = 3;
+const TAIL: usize = 4;
 const BLOCK: usize = PULSE * MEL_BANDS;
 
 /// What the encoder has to say about the newest block.

@@ -6,4 +6,7 @@ mod dtw;
 pub mod encoder;
 pub mod score;
 
+#[cfg(test)]
+mod tests;
+
 pub use cohort::Cohort;

@@ -2,6 +2,9 @@
 
 mod format;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

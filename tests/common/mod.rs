@@ -168,6 +168,39 @@ pub fn accepted(events: &[Event]) -> Vec<&Detection> {
     accepted
 }
 
+/// How a WAV file holds its samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    pub rate: u32,
+    pub channels: u16,
+    pub bits: u16,
+    pub float: bool,
+}
+
+/// What the engine itself works on.
+pub const PLAIN: Format = Format { rate: SAMPLE_RATE as u32, channels: 1, bits: 16, float: false };
+
+/// Writes 16 kHz mono `samples` as a WAV file, the same in every channel.
+pub fn write_wav(path: &Path, samples: &[f32], format: Format) {
+    let Format { rate, channels, bits, float } = format;
+    let sample_format = if float { hound::SampleFormat::Float } else { hound::SampleFormat::Int };
+    let spec = hound::WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format };
+    let mut wav = hound::WavWriter::create(path, spec).unwrap();
+    let resampled =
+        if rate == PLAIN.rate { samples.to_vec() } else { stretch(samples, rate as f32 / PLAIN.rate as f32) };
+    let full_scale = 2f64.powi(i32::from(bits) - 1) - 1.0;
+    for sample in resampled {
+        for _ in 0..channels {
+            if float {
+                wav.write_sample(sample).unwrap();
+            } else {
+                wav.write_sample((f64::from(sample.clamp(-1.0, 1.0)) * full_scale) as i32).unwrap();
+            }
+        }
+    }
+    wav.finalize().unwrap();
+}
+
 /// Repeatable noise between -1 and 1.
 pub fn noise(seed: u64, samples: usize) -> Vec<f32> {
     let mut state = seed;
