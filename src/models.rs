@@ -160,11 +160,9 @@ impl Models {
         let network = |path| move |error: InferenceError| foreign(path, error.to_string());
         let table: CohortTable =
             postcard::from_bytes(&cohort.1).map_err(|error| foreign(cohort.0.clone(), error.to_string()))?;
-        // The largest first: what optimising it frees, the others use again.
-        let speaker = SpeakerNet::load(&speaker.1).map_err(network(speaker.0))?;
         Ok(Self {
             keyword: KeywordNet::load(&keyword.1).map_err(network(keyword.0))?,
-            speaker,
+            speaker: SpeakerNet::load(&speaker.1).map_err(network(speaker.0))?,
             cohort: Cohort::new(&table).map_err(|reason| foreign(cohort.0, reason))?,
             fingerprint: hex(&fingerprint.finalize()[..8]),
         })

@@ -121,7 +121,7 @@ impl Engine {
             self.hop.resize(HOP, 0.0);
             self.step(&mut sink)?;
         }
-        let speech = self.vad.active();
+        let speech = self.vad.active() || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
         self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks))?;
@@ -133,7 +133,8 @@ impl Engine {
 
     fn step(&mut self, sink: &mut impl FnMut(Event)) -> Result<(), InferenceError> {
         self.history.push(&self.hop);
-        let speech = self.vad.push(&self.hop);
+        // A peak keeps the gate open until it has settled: its verdict cannot wait for the next speech.
+        let speech = self.vad.push(&self.hop) || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
         self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks))?;
@@ -240,6 +241,11 @@ impl KeywordStage {
         self.cohort.reset();
         self.cohort_costs.reset();
         self.trackers.iter_mut().for_each(Tracker::reset);
+    }
+
+    /// Whether a peak has yet to settle.
+    fn rising(&self) -> bool {
+        self.trackers.iter().any(Tracker::rising)
     }
 
     /// Settles every peak that is still rising.

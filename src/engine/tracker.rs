@@ -94,6 +94,11 @@ impl Tracker {
         self.step(score)
     }
 
+    /// Whether a peak has yet to settle.
+    pub fn rising(&self) -> bool {
+        matches!(self.phase, Phase::Rising { .. })
+    }
+
     /// Settles a peak that may still be rising.
     pub fn finish(&mut self) -> Option<Peak> {
         let Phase::Rising { peak, .. } = &self.phase else { return None };
