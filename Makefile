@@ -14,7 +14,8 @@ help:
 demo: build
 	@cargo run --release --locked --quiet --example demo
 
-test: setup
+test:
+	@.ci/setup test
 	cargo test --release --locked
 
 build: setup

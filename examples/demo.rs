@@ -82,15 +82,8 @@ fn demo(folder: &Path) -> Result<bool, Box<dyn Error>> {
 
 fn enrol(models: &Models, store: &Store, folder: &Path) -> Result<usize, Box<dyn Error>> {
     let recordings = takes::read(&[folder.into()])?;
-    let (takes, scales) = takes::learn(models, &recordings)?;
-    let profile = Profile {
-        name: NAME.into(),
-        phrase: PHRASE.into(),
-        created: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
-        models: models.fingerprint.clone(),
-        takes,
-        scales,
-    };
+    let mut profile = Profile::new(NAME, PHRASE, &models.fingerprint, takes::learn(models, &recordings)?);
+    profile.created = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     store.save(&profile)?;
     Ok(profile.takes.len())
 }

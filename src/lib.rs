@@ -12,5 +12,6 @@ pub mod keyword;
 pub mod models;
 pub mod phrase;
 pub mod profile;
+pub mod service;
 pub mod speaker;
 pub mod store;

@@ -7,8 +7,10 @@ use crate::features::Frames;
 /// An enrolled phrase: templates, voice and the scales that make scores comparable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Name under which it is stored; also the user's name.
+    /// Name under which it is stored.
     pub name: String,
+    /// Who says it.
+    pub user: String,
     /// The phrase as text, for people.
     pub phrase: String,
     /// Seconds since 1970 at which it was enrolled.
@@ -19,6 +21,39 @@ pub struct Profile {
     pub takes: Vec<Take>,
     /// Scores that the takes reach against each other.
     pub scales: Scales,
+    /// What its owner may change.
+    pub settings: Settings,
+}
+
+/// What may change of a profile without new takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Whether the daemon listens for it.
+    pub enabled: bool,
+    /// Fused score needed; the configured one if absent.
+    pub threshold: Option<f32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { enabled: true, threshold: None }
+    }
+}
+
+impl Profile {
+    /// A profile with the usual settings, of a user called like it, and without a date.
+    pub fn new(name: &str, phrase: &str, models: &str, (takes, scales): (Vec<Take>, Scales)) -> Self {
+        Self {
+            name: name.into(),
+            user: name.into(),
+            phrase: phrase.into(),
+            created: 0,
+            models: models.into(),
+            takes,
+            scales,
+            settings: Settings::default(),
+        }
+    }
 }
 
 /// One enrolment recording.

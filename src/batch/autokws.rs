@@ -129,16 +129,7 @@ pub fn enrol(models: &Models, files: &[PathBuf], warn: &(dyn Fn(String) + Sync))
     }
     loop {
         match takes::learn(models, &recordings) {
-            Ok((takes, scales)) => {
-                return Some(Profile {
-                    name: "speaker".into(),
-                    phrase: String::new(),
-                    created: 0,
-                    models: models.fingerprint.clone(),
-                    takes,
-                    scales,
-                });
-            }
+            Ok(learned) => return Some(Profile::new("speaker", "", &models.fingerprint, learned)),
             Err(TakesError::NoSpeech(path)) => {
                 warn(format!("{}: no speech found; left out of the enrolment", path.display()));
                 recordings.retain(|recording| recording.path != path);

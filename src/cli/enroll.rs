@@ -15,16 +15,19 @@ use super::{Context, Outcome};
 #[command(after_help = "\
 Examples:
   wakeword enroll anna --phrase \"hello sunflower\" --from takes/
-  wakeword enroll anna-kitchen --phrase \"hello sunflower\" --from 1.wav 2.wav 3.wav 4.wav 5.wav
+  wakeword enroll anna-lights --user anna --phrase \"lights on please\" --from 1.wav 2.wav 3.wav 4.wav 5.wav
 
 Record five takes of the phrase, each with a moment of quiet before and after. A phrase of a second or
 more, of three syllables or more, keeps other people and chance out best.")]
 pub struct Args {
-    /// Name of the profile: whose phrase it is
+    /// Name of the profile
     name: String,
     /// The phrase as text, to show with events
     #[arg(long, value_name = "TEXT")]
     phrase: String,
+    /// Who says it, to show with events [default: the profile's name]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// Recordings of the phrase, or a folder of them (WAV or FLAC)
     #[arg(long, required = true, num_args = 1.., value_name = "DIR|FILE")]
     from: Vec<PathBuf>,
@@ -42,15 +45,10 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     }
     let recordings = takes::read(&args.from)?;
     let models = context.models()?;
-    let (taken, scales) = takes::learn(&models, &recordings)?;
-    let profile = Profile {
-        name: args.name,
-        phrase: args.phrase,
-        created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()),
-        models: models.fingerprint.clone(),
-        takes: taken,
-        scales,
-    };
+    let learned = takes::learn(&models, &recordings)?;
+    let mut profile = Profile::new(&args.name, &args.phrase, &models.fingerprint, learned);
+    profile.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    profile.user = args.user.unwrap_or(args.name);
     let path = context.store()?.save(&profile)?;
     report(&profile, &path, args.json)
 }

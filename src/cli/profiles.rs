@@ -99,7 +99,11 @@ fn show(store: &Store, name: &str, json: bool) -> anyhow::Result<Outcome> {
     }
     let lengths: Vec<String> = profile.takes.iter().map(|take| format!("{:.2}", take.seconds)).collect();
     writeln!(out, "name       {}", profile.name)?;
+    writeln!(out, "user       {}", profile.user)?;
     writeln!(out, "phrase     {}", profile.phrase)?;
+    let settings = &profile.settings;
+    let threshold = settings.threshold.map_or("as configured".into(), |value| format!("{value:.2}"));
+    writeln!(out, "threshold  {threshold}{}", if settings.enabled { "" } else { " (disabled)" })?;
     writeln!(out, "enrolled   {}", date(profile.created))?;
     writeln!(out, "takes      {} of {} s", profile.takes.len(), lengths.join(", "))?;
     let scales = &profile.scales;
@@ -115,7 +119,9 @@ fn show(store: &Store, name: &str, json: bool) -> anyhow::Result<Outcome> {
 fn summary(profile: &Profile) -> serde_json::Value {
     json!({
         "name": profile.name,
+        "user": profile.user,
         "phrase": profile.phrase,
+        "settings": profile.settings,
         "created": profile.created,
         "take_seconds": profile.takes.iter().map(|take| take.seconds).collect::<Vec<_>>(),
         "scales": profile.scales,

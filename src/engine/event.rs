@@ -34,6 +34,8 @@ pub struct Candidate {
 pub struct Detection {
     /// Whose phrase it is.
     pub profile: String,
+    /// Who that is.
+    pub user: String,
     /// The phrase as text.
     pub phrase: String,
     /// First sample of the phrase.

@@ -64,15 +64,15 @@ struct KeywordStage {
 }
 
 impl Engine {
-    /// An engine at the beginning of a stream.
+    /// An engine at the beginning of a stream. Profiles that are disabled are left out.
     pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: Rule) -> Result<Self, InferenceError> {
         let encoder = KeywordEncoder::new(&models.keyword)?;
-        let longest =
-            profiles.iter().flat_map(|profile| &profile.takes).map(|take| take.vectors.rows()).max();
+        let profiles = || profiles.iter().filter(|profile| profile.settings.enabled);
+        let longest = profiles().flat_map(|profile| &profile.takes).map(|take| take.vectors.rows()).max();
         let keywords = KeywordStage {
             cohort: BankTracker::new(&models.cohort.vectors),
             cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
-            trackers: profiles.iter().map(|profile| Tracker::new(profile, rule.keyword_gate)).collect(),
+            trackers: profiles().map(|profile| Tracker::new(profile, rule.keyword_gate)).collect(),
             vector: [0.0; VECTOR_DIM],
             origin: 0,
         };
@@ -83,7 +83,7 @@ impl Engine {
             vad: Vad::new(VAD_THRESHOLD, VAD_HANGOVER_S),
             encoder,
             keywords,
-            voices: profiles.iter().map(|p| (p.clone(), Reference::new(p.clone()))).collect(),
+            voices: profiles().map(|p| (p.clone(), Reference::new(p.clone()))).collect(),
             judge: Judge::default(),
             models,
             rule,
@@ -185,18 +185,20 @@ impl Engine {
             self.history.get(self.history.end().saturating_sub(BACKGROUND)..self.history.end());
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
         let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end) };
+        let rule = self.rule.with_threshold(profile.settings.threshold);
         let Verdict { evidence, score, refused, phrase } =
-            self.judge.judge(&self.models, reference, &self.rule, settled.score, &scene)?;
+            self.judge.judge(&self.models, reference, &rule, settled.score, &scene)?;
         let detection = Detection {
             profile: profile.name.clone(),
+            user: profile.user.clone(),
             phrase: profile.phrase.clone(),
             start: origin + phrase.start as u64,
             end: origin + phrase.end as u64,
             decided: self.history.end(),
             evidence,
             score,
-            threshold: self.rule.threshold,
-            margin: score - self.rule.threshold,
+            threshold: rule.threshold,
+            margin: score - rule.threshold,
         };
         Ok((detection, refused))
     }

@@ -42,6 +42,11 @@ impl Default for Rule {
 }
 
 impl Rule {
+    /// This rule with another threshold, if given.
+    pub fn with_threshold(&self, threshold: Option<f32>) -> Self {
+        Self { threshold: threshold.unwrap_or(self.threshold), ..self.clone() }
+    }
+
     /// The words' share of the fused score: about 1 for an enrolment take.
     pub fn words(&self, evidence: &Evidence) -> f32 {
         self.keyword_weight * evidence.keyword_score + self.cepstral_weight * evidence.cepstral_score

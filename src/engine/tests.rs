@@ -46,9 +46,8 @@ fn accepted(samples: &[f32], gate: Option<Vad>) -> Vec<(f32, f32)> {
     static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
         let takes: Vec<_> = (1..=5).map(|number| demo(&format!("enroll/{number}.wav"))).collect();
         let takes: Vec<_> = takes.iter().map(|take| &take[..]).collect();
-        let (takes, scales) = crate::enroll::learn(&MODELS, &takes).unwrap();
-        let models = MODELS.fingerprint.clone();
-        Arc::new(Profile { name: "demo".into(), phrase: String::new(), created: 0, models, takes, scales })
+        let learned = crate::enroll::learn(&MODELS, &takes).unwrap();
+        Arc::new(Profile::new("demo", "", &MODELS.fingerprint, learned))
     });
     let mut engine = Engine::new(MODELS.clone(), std::slice::from_ref(&PROFILE), Rule::default()).unwrap();
     if let Some(gate) = gate {

@@ -8,7 +8,7 @@ use crate::profile::Profile;
 
 const MAGIC: &[u8; 8] = b"WAKEWORD";
 /// Version of the body; another one is refused.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const DIGEST: usize = 32;
 const BODY: usize = MAGIC.len() + 1 + DIGEST;
 

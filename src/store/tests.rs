@@ -15,14 +15,8 @@ fn profile(name: &str, phrase: &str) -> Profile {
         cepstra: Frames::from_vec(mfcc::DIM, vec![0.25; 4 * mfcc::DIM]),
         embedding: vec![0.1; EMBEDDING_DIM],
     };
-    Profile {
-        name: name.into(),
-        phrase: phrase.into(),
-        created: 1,
-        models: "models".into(),
-        takes: vec![take; 3],
-        scales: Scales { keyword: 1.0, cepstra: 2.0, voice: 3.0 },
-    }
+    let scales = Scales { keyword: 1.0, cepstra: 2.0, voice: 3.0 };
+    Profile { created: 1, ..Profile::new(name, phrase, "models", (vec![take; 3], scales)) }
 }
 
 /// A store that is not there yet, in a folder that goes away with the test.

@@ -65,9 +65,8 @@ pub fn takes() -> &'static [Vec<f32>] {
 /// A profile of `takes`.
 pub fn enrol(name: &str, takes: &[Vec<f32>]) -> Arc<Profile> {
     let samples: Vec<&[f32]> = takes.iter().map(|take| &take[..]).collect();
-    let (takes, scales) = enroll::learn(models(), &samples).unwrap();
-    let models = models().fingerprint.clone();
-    Arc::new(Profile { name: name.into(), phrase: PHRASE.into(), created: 0, models, takes, scales })
+    let learned = enroll::learn(models(), &samples).unwrap();
+    Arc::new(Profile::new(name, PHRASE, &models().fingerprint, learned))
 }
 
 /// The profile of the demo voice.

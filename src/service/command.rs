@@ -1,0 +1,126 @@
+//! What the daemon can be asked to do, by the bus or a signal.
+//!
+//! Every command carries the channel for its answer, which has room for it: answering never blocks.
+
+use std::os::fd::OwnedFd;
+
+use crossbeam_channel::Sender;
+
+/// Why something is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldKind {
+    /// Listen to nothing.
+    Mute,
+    /// The device itself is playing: wake only for a clearly better score.
+    Playback,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No hold has this cookie, or somebody else's has.
+    #[error("no hold of yours has the cookie {0}")]
+    UnknownHold(u32),
+    /// No such profile.
+    #[error("no profile named {0:?}")]
+    UnknownProfile(String),
+    /// The value cannot be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// The microphone is muted or missing.
+    #[error("no audio: {0}")]
+    NoAudio(String),
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The answer to a command.
+pub type Answer<T> = Sender<Result<T, CommandError>>;
+
+/// Something to be done by the supervisor.
+#[derive(Debug)]
+pub enum Command {
+    /// Begin a hold; answers its cookie.
+    Hold {
+        /// What kind.
+        kind: HoldKind,
+        /// Why, in words.
+        reason: String,
+        /// Which application asks.
+        application: String,
+        /// Unique bus name of the caller.
+        owner: String,
+        /// The cookie.
+        answer: Answer<u32>,
+    },
+    /// End a hold.
+    Release {
+        /// Which.
+        cookie: u32,
+        /// Unique bus name of the caller.
+        owner: String,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// A caller left the bus: its holds end.
+    Vanished {
+        /// Its unique bus name.
+        owner: String,
+    },
+    /// Read configuration and profiles again.
+    Reload {
+        /// Done; the error says what is wrong with the new configuration. Absent from a signal.
+        answer: Option<Answer<()>>,
+    },
+    /// Hand over audio: the past, then what is heard until the reader closes.
+    OpenAudio {
+        /// How much of the past, in milliseconds.
+        preroll_ms: u32,
+        /// The stream.
+        answer: Answer<AudioStream>,
+    },
+    /// Change a profile for good.
+    SetEnabled {
+        /// Which.
+        profile: String,
+        /// Whether to listen for it.
+        enabled: bool,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Change a profile for good.
+    SetThreshold {
+        /// Which.
+        profile: String,
+        /// Score needed; the configured one if absent.
+        threshold: Option<f32>,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Delete a profile for good.
+    Remove {
+        /// Which.
+        profile: String,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Drain and end.
+    Stop,
+}
+
+/// Audio for a reader: 16 kHz, mono, signed 16 bit, little-endian.
+#[derive(Debug)]
+pub struct AudioStream {
+    /// Names the stream in [`Notice::AudioLost`](super::notice::Notice::AudioLost).
+    pub id: u32,
+    /// The end to read from.
+    pub reader: OwnedFd,
+    /// Samples of the past that come first; less than asked for if less is kept.
+    pub preroll_samples: u64,
+    /// When the first sample was heard: CLOCK_MONOTONIC in microseconds.
+    pub first_us: u64,
+    /// The last accepted phrase, if all of it lies in the pre-roll: first sample and the one after
+    /// the last, counted from the stream's first.
+    pub phrase: Option<(u64, u64)>,
+}
