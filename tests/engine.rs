@@ -11,8 +11,9 @@ use common::{
 };
 use proptest::prelude::*;
 use wakeword::engine::event::{Detection, Event, Reason};
+use wakeword::engine::rule::Rule;
 use wakeword::features::{HOP, SAMPLE_RATE};
-use wakeword::profile::Profile;
+use wakeword::profile::{Profile, Settings};
 
 /// The whole living room.
 static ROOM: LazyLock<Vec<Event>> = LazyLock::new(|| events(living_room()));
@@ -257,4 +258,43 @@ fn two_voices_with_one_phrase_never_wake_for_each_other() {
         let owner = row.wake || (voice == "man" && row.kind == "other-voice");
         assert_eq!(names, if owner { vec![voice] } else { vec![] }, "{row:?}");
     }
+}
+
+#[test]
+fn a_change_of_other_profiles_or_settings_never_loses_what_is_being_said() {
+    let mut engine = engine(std::slice::from_ref(demo_profile()));
+    let mut heard = Vec::new();
+    let stranger =
+        enrol("other", &takes().iter().map(|take| take[..take.len() / 2].into()).collect::<Vec<_>>());
+    let strict = Settings { threshold: Some(1.7), ..Settings::default() };
+    let strict = Arc::new(Profile { settings: strict, ..Profile::clone(demo_profile()) });
+    for (number, block) in scene().chunks(HOP * 7).enumerate() {
+        match number % 3 {
+            0 => engine.update(&[stranger.clone(), demo_profile().clone()], Rule::default()),
+            1 => engine.update(std::slice::from_ref(&strict), Rule::default()),
+            _ => engine.update(&[strict.clone(), stranger.clone()], Rule::default()),
+        }
+        engine.push(block, |event| heard.push(event)).unwrap();
+    }
+    engine.finish(|event| heard.push(event)).unwrap();
+    let mine = |events: &[Event]| -> Vec<_> {
+        accepted(events)
+            .into_iter()
+            .filter(|d| d.profile == "demo")
+            .map(|d| (d.start, d.end, d.score))
+            .collect()
+    };
+    assert_eq!(mine(&heard), mine(&SCENE));
+}
+
+#[test]
+fn a_disabled_profile_or_one_whose_threshold_is_out_of_reach_never_wakes() {
+    let with = |settings| {
+        let profile = Arc::new(Profile { settings, ..Profile::clone(demo_profile()) });
+        listen(&mut engine(&[profile]), scene())
+    };
+    assert!(with(Settings { enabled: false, threshold: None }).is_empty());
+    let heard = with(Settings { enabled: true, threshold: Some(4.5) });
+    assert!(accepted(&heard).is_empty());
+    assert!(verdicts(&heard).any(|(detection, _)| detection.threshold == 4.5));
 }

@@ -18,6 +18,12 @@ impl History {
         Self { samples: Vec::with_capacity(2 * keep), keep, origin: 0 }
     }
 
+    /// Keeps at least the last `keep` samples from now on, or as many as before if that is more.
+    pub fn keep(&mut self, keep: usize) {
+        self.keep = keep.max(self.keep);
+        self.samples.reserve(2 * self.keep - self.samples.len());
+    }
+
     /// Forgets everything; positions begin at zero again.
     pub fn reset(&mut self) {
         self.samples.clear();

@@ -59,35 +59,56 @@ struct KeywordStage {
     cohort_costs: SlidingMinimum,
     trackers: Vec<Tracker>,
     vector: [f32; VECTOR_DIM],
-    /// Vector index after the last gap.
-    origin: usize,
+    /// Where in the stream the next vector lies.
+    next: usize,
 }
 
 impl Engine {
     /// An engine at the beginning of a stream. Profiles that are disabled are left out.
     pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: Rule) -> Result<Self, InferenceError> {
         let encoder = KeywordEncoder::new(&models.keyword)?;
-        let profiles = || profiles.iter().filter(|profile| profile.settings.enabled);
-        let longest = profiles().flat_map(|profile| &profile.takes).map(|take| take.vectors.rows()).max();
         let keywords = KeywordStage {
             cohort: BankTracker::new(&models.cohort.vectors),
             cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
-            trackers: profiles().map(|profile| Tracker::new(profile, rule.keyword_gate)).collect(),
+            trackers: Vec::new(),
             vector: [0.0; VECTOR_DIM],
-            origin: 0,
+            next: 0,
         };
-        Ok(Self {
+        let mut engine = Self {
             hop: Vec::with_capacity(HOP),
-            // A phrase may be twice as slow as its template.
-            history: History::new(KEPT + 2 * longest.unwrap_or(0) * VECTOR_HOP),
+            history: History::new(KEPT),
             vad: Vad::new(VAD_THRESHOLD, VAD_HANGOVER_S),
             encoder,
             keywords,
-            voices: profiles().map(|p| (p.clone(), Reference::new(p.clone()))).collect(),
+            voices: Vec::new(),
             judge: Judge::default(),
             models,
-            rule,
-        })
+            rule: rule.clone(),
+        };
+        engine.update(profiles, rule);
+        Ok(engine)
+    }
+
+    /// Listens for other profiles, or by another rule, from the next sample on. What is being said just
+    /// now in a phrase known before and after is still heard. Profiles that are disabled are left out.
+    pub fn update(&mut self, profiles: &[Arc<Profile>], rule: Rule) {
+        let same_gate = rule.keyword_gate == self.rule.keyword_gate;
+        let voices = std::mem::take(&mut self.voices).into_iter().map(|(profile, _)| profile);
+        let trackers = std::mem::take(&mut self.keywords.trackers);
+        let mut known: Vec<_> = voices.zip(trackers).filter(|_| same_gate).collect();
+        for profile in profiles.iter().filter(|profile| profile.settings.enabled) {
+            let same = |old: &Profile| old.takes == profile.takes && old.scales == profile.scales;
+            let tracker = match known.iter().position(|(old, _)| same(old)) {
+                Some(index) => known.swap_remove(index).1,
+                None => Tracker::new(profile, rule.keyword_gate, self.keywords.next),
+            };
+            // A phrase may be twice as slow as its template.
+            let longest = profile.takes.iter().map(|take| take.vectors.rows()).max();
+            self.history.keep(KEPT + 2 * longest.unwrap_or(0) * VECTOR_HOP);
+            self.keywords.trackers.push(tracker);
+            self.voices.push((profile.clone(), Reference::new(profile.clone())));
+        }
+        self.rule = rule;
     }
 
     /// Takes the next samples, any number, in `[-1, 1]`; `sink` gets the events they complete.
@@ -170,14 +191,14 @@ impl Engine {
         sink: &mut impl FnMut(Event),
     ) -> Result<(Detection, Option<Reason>), InferenceError> {
         let (profile, reference) = &self.voices[settled.profile];
-        let seen = phrase::samples_of(settled.vectors.clone());
+        let seen = phrase::samples_of(settled.peak.vectors.clone());
         let (seen_start, seen_end) = (seen.start as u64, (seen.end as u64).min(self.history.end()));
         sink(Event::Candidate(Candidate {
             profile: profile.name.clone(),
             phrase: profile.phrase.clone(),
             start: seen_start,
             end: seen_end,
-            keyword_score: settled.score,
+            keyword_score: settled.peak.score,
         }));
         let around = phrase::SURROUNDINGS as u64;
         let (origin, audio) = self.history.get(seen_start.saturating_sub(around)..seen_end + around);
@@ -185,9 +206,9 @@ impl Engine {
             self.history.get(self.history.end().saturating_sub(BACKGROUND)..self.history.end());
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
         let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end) };
-        let rule = self.rule.with_threshold(profile.settings.threshold);
+        let rule = self.rule.of_profile(profile.settings.threshold);
         let Verdict { evidence, score, refused, phrase } =
-            self.judge.judge(&self.models, reference, &rule, settled.score, &scene)?;
+            self.judge.judge(&self.models, reference, &rule, settled.peak.score, &scene)?;
         let detection = Detection {
             profile: profile.name.clone(),
             user: profile.user.clone(),
@@ -204,11 +225,10 @@ impl Engine {
     }
 }
 
-/// A peak that waits for its verdict: which profile, and its vectors counted from the stream's start.
+/// A peak of the profile of this index that waits for its verdict.
 struct Settled {
     profile: usize,
-    score: f32,
-    vectors: std::ops::Range<usize>,
+    peak: Peak,
 }
 
 impl KeywordStage {
@@ -223,11 +243,10 @@ impl KeywordStage {
                 models.cohort.centre(&mut self.vector);
                 let alignments = self.cohort.push(&models.cohort.vectors, &self.vector);
                 let costs = self.cohort_costs.push(alignments.iter().map(|alignment| alignment.cost));
-                let origin = self.origin;
+                self.next += 1;
                 let before = peaks.len();
                 for (profile, tracker) in self.trackers.iter_mut().enumerate() {
-                    peaks
-                        .extend(tracker.push(&self.vector, costs).map(|peak| settled(profile, origin, peak)));
+                    peaks.extend(tracker.push(&self.vector, costs).map(|peak| Settled { profile, peak }));
                 }
                 if peaks.len() > before {
                     // Profiles that share words peak a few vectors apart: let them compete.
@@ -239,10 +258,10 @@ impl KeywordStage {
 
     /// Forgets the stream before vector `next`.
     fn reset(&mut self, next: usize) {
-        self.origin = next;
+        self.next = next;
         self.cohort.reset();
         self.cohort_costs.reset();
-        self.trackers.iter_mut().for_each(Tracker::reset);
+        self.trackers.iter_mut().for_each(|tracker| tracker.reset(next));
     }
 
     /// Whether a peak has yet to settle.
@@ -252,14 +271,8 @@ impl KeywordStage {
 
     /// Settles every peak that is still rising.
     fn finish(&mut self, peaks: &mut Vec<Settled>) {
-        let origin = self.origin;
         for (profile, tracker) in self.trackers.iter_mut().enumerate() {
-            peaks.extend(tracker.finish().map(|peak| settled(profile, origin, peak)));
+            peaks.extend(tracker.finish().map(|peak| Settled { profile, peak }));
         }
     }
-}
-
-fn settled(profile: usize, origin: usize, peak: Peak) -> Settled {
-    let Peak { score, vectors } = peak;
-    Settled { profile, score, vectors: vectors.start + origin..vectors.end + origin }
 }

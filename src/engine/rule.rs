@@ -24,6 +24,8 @@ pub struct Rule {
     pub cosine_weight: f32,
     /// Fused score needed.
     pub threshold: f32,
+    /// Added to the threshold, a profile's own too: while the device itself plays, for one.
+    pub raise: f32,
 }
 
 impl Default for Rule {
@@ -37,14 +39,15 @@ impl Default for Rule {
             speaker_weight: 0.4,
             cosine_weight: 1.2,
             threshold: 1.6,
+            raise: 0.0,
         }
     }
 }
 
 impl Rule {
-    /// This rule with another threshold, if given.
-    pub fn with_threshold(&self, threshold: Option<f32>) -> Self {
-        Self { threshold: threshold.unwrap_or(self.threshold), ..self.clone() }
+    /// This rule for a profile that may have a threshold of its own, with nothing left to raise.
+    pub fn of_profile(&self, own: Option<f32>) -> Self {
+        Self { threshold: own.unwrap_or(self.threshold) + self.raise, raise: 0.0, ..self.clone() }
     }
 
     /// The words' share of the fused score: about 1 for an enrolment take.

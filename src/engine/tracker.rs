@@ -20,7 +20,7 @@ const REJUDGE_GAIN: f32 = 0.05;
 pub struct Peak {
     /// Relative to the profile's own takes.
     pub score: f32,
-    /// Vectors of the best alignment, counted from the last gap.
+    /// Vectors of the best alignment, counted from the stream's beginning.
     pub vectors: Range<usize>,
 }
 
@@ -46,12 +46,14 @@ pub struct Tracker {
     /// The best recent alignment: cost, vectors.
     best: (f32, Range<usize>),
     age: usize,
+    /// Where in the stream the next vector, and the first one since the last gap, lie.
     index: usize,
+    origin: usize,
 }
 
 impl Tracker {
-    /// Opens a candidate at scores of `gate` and more.
-    pub fn new(profile: &Profile, gate: f32) -> Self {
+    /// Opens a candidate at scores of `gate` and more; the first vector is the stream's number `origin`.
+    pub fn new(profile: &Profile, gate: f32, origin: usize) -> Self {
         let bank = TemplateBank::new(VECTOR_DIM, profile.takes.iter().map(|take| &take.vectors));
         Self {
             state: BankTracker::new(&bank),
@@ -62,17 +64,18 @@ impl Tracker {
             phase: Phase::Idle,
             best: (f32::INFINITY, 0..0),
             age: 0,
-            index: 0,
+            index: origin,
+            origin,
         }
     }
 
-    /// Forgets the stream.
-    pub fn reset(&mut self) {
+    /// Forgets what came before the vector `origin` of the stream.
+    pub fn reset(&mut self, origin: usize) {
         self.state.reset();
         self.recent.reset();
         self.phase = Phase::Idle;
         self.best = (f32::INFINITY, 0..0);
-        self.index = 0;
+        (self.index, self.origin) = (origin, origin);
     }
 
     /// Takes the next vector; a peak that has settled comes back.
@@ -85,7 +88,7 @@ impl Tracker {
         self.index += 1;
         for alignment in alignments {
             if alignment.cost < self.best.0 {
-                self.best = (alignment.cost, alignment.start as usize..self.index);
+                self.best = (alignment.cost, self.origin + alignment.start as usize..self.index);
                 self.age = 0;
             }
         }
