@@ -1,6 +1,8 @@
 //! What several test programs share: the models, the demo voice, and short ways to run the engine.
 #![allow(dead_code, reason = "every test program uses another part of this")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+pub mod home;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
