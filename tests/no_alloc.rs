@@ -5,6 +5,9 @@ mod common;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, violation_count};
 use common::{demo_profile, engine, models, noise, seconds, takes};
+use wakeword::audio::ChannelChoice;
+use wakeword::audio::capture::Pcm;
+use wakeword::audio::capture::intake::Intake;
 use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, fbank};
@@ -88,5 +91,34 @@ fn a_quiet_room_never_keeps_the_networks_running() {
         engine.push(speech, |_| {}).unwrap();
         engine.push(&settle, |_| {}).unwrap();
         without_memory(|| engine.push(&steady, |_| {}).unwrap());
+    }
+}
+
+#[test]
+fn the_microphones_callback_never_asks_for_memory() {
+    fn drive<T: Pcm>(sample: T, channels: u16, choice: ChannelChoice) {
+        let (mut intake, outlet) = Intake::new(16_000, channels, choice);
+        let block = vec![sample; 160 * usize::from(channels)];
+        // Nobody reads: most of it does not fit, which must be as cheap.
+        without_memory(|| {
+            for number in 0..50_000 {
+                intake.push(&block, number * 10_000, 10_000);
+            }
+        });
+        assert_eq!(outlet.dropped(), 50_000 * 160 - 4 * 16_000);
+    }
+    for choice in [ChannelChoice::Mix, ChannelChoice::Only(2)] {
+        drive(1i8, 2, choice);
+        drive(1i16, 2, choice);
+        drive(cpal::I24::new_unchecked(1), 2, choice);
+        drive(1i32, 2, choice);
+        drive(1i64, 2, choice);
+        drive(1u8, 2, choice);
+        drive(1u16, 2, choice);
+        drive(cpal::U24::new_unchecked(1), 2, choice);
+        drive(1u32, 2, choice);
+        drive(1u64, 2, choice);
+        drive(0.1f32, 6, choice);
+        drive(f64::NAN, 3, choice);
     }
 }

@@ -1,7 +1,9 @@
-//! Audio in: files of any common rate, sample format and channel count, as 16 kHz mono.
+//! Audio in: files and microphones of any common rate, sample format and channel count, as 16 kHz mono.
 //!
 //! Every sample the rest of the program sees is an `f32` in `[-1, 1]` at [`SAMPLE_RATE`].
 
+pub mod capture;
+pub mod clock;
 mod error;
 mod file;
 mod flac;
@@ -11,6 +13,7 @@ mod wav;
 #[cfg(test)]
 mod tests;
 
+pub use capture::{Capture, CaptureError, CaptureOptions, ChannelChoice};
 pub use error::{AudioError, AudioErrorKind};
 pub use file::{Clip, FileInfo, FileSource, read_clip};
 pub use resample::Resampler;
