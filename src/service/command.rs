@@ -112,7 +112,9 @@ pub enum Command {
 /// Audio for a reader: 16 kHz, mono, signed 16 bit, little-endian.
 #[derive(Debug)]
 pub struct AudioStream {
-    /// Names the stream in [`Notice::AudioLost`](super::notice::Notice::AudioLost).
+    /// Names the stream in [`Notice::AudioLost`](super::notice::Notice::AudioLost). Streams open at
+    /// the same time differ modulo [`MAX_READERS`](super::handoff::MAX_READERS), so that as many
+    /// places are enough to remember whose they are.
     pub id: u32,
     /// The end to read from.
     pub reader: OwnedFd,

@@ -7,4 +7,5 @@
 //! ```
 
 pub mod command;
+pub mod handoff;
 pub mod notice;
