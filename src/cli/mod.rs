@@ -2,18 +2,19 @@
 
 mod batch;
 mod completions;
+mod config;
 mod detect;
 mod enroll;
 mod output;
 mod profiles;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use wakeword::config::{self, Config};
+use wakeword::config::{Config, default_store};
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
@@ -52,6 +53,8 @@ enum Command {
     Profiles(profiles::Args),
     /// Run over whole folders of recordings
     Batch(batch::Args),
+    /// Check or show the configuration
+    Config(config::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -67,14 +70,7 @@ pub enum Outcome {
 /// Parses the command line, runs it, reports its error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let run = Context::new(cli.config, cli.store).and_then(|context| match cli.command {
-        Command::Enroll(args) => enroll::run(&context, args),
-        Command::Detect(args) => detect::run(&context, args),
-        Command::Profiles(args) => profiles::run(&context, args),
-        Command::Batch(args) => batch::run(&context, args),
-        Command::Completions(args) => completions::run(args),
-    });
-    match run {
+    match run(cli) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Partial) => ExitCode::from(3),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -82,6 +78,19 @@ pub fn main() -> ExitCode {
             eprintln!("wakeword: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    let context = || Context::new(cli.config.as_deref(), cli.store.clone());
+    match cli.command {
+        Command::Enroll(args) => enroll::run(&context()?, args),
+        Command::Detect(args) => detect::run(&context()?, args),
+        Command::Profiles(args) => profiles::run(&context()?, args),
+        Command::Batch(args) => batch::run(&context()?, args),
+        // These also help with a configuration that cannot be used.
+        Command::Config(args) => config::run(cli.config.as_deref(), cli.store, args),
+        Command::Completions(args) => completions::run(args),
     }
 }
 
@@ -98,9 +107,9 @@ pub struct Context {
 }
 
 impl Context {
-    fn new(config: Option<PathBuf>, store: Option<PathBuf>) -> anyhow::Result<Self> {
-        let config = Config::load(config.as_deref())?;
-        let folder = store.or_else(|| config.store.path.clone()).or_else(config::default_store);
+    fn new(config: Option<&Path>, store: Option<PathBuf>) -> anyhow::Result<Self> {
+        let config = Config::load(config)?;
+        let folder = store.or_else(|| config.store.path.clone()).or_else(default_store);
         Ok(Self { store: folder.map(Store::new), config })
     }
 
@@ -114,8 +123,7 @@ impl Context {
     }
 
     fn rule(&self) -> Rule {
-        let default = Rule::default();
-        Rule { threshold: self.config.detection.threshold.unwrap_or(default.threshold), ..default }
+        Rule { threshold: self.config.detection.threshold, ..Rule::default() }
     }
 
     /// The named profiles, or all; one that was made with other models is an error.

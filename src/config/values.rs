@@ -1,0 +1,133 @@
+//! Values with a meaning or a range. Their errors say what would be right, in the terms of the file.
+
+use std::num::NonZeroU16;
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::{Serialize, Serializer};
+
+/// Which channel of a microphone to listen to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// The mean of all: `"mix"`.
+    #[default]
+    Mix,
+    /// This one, from 1.
+    Only(NonZeroU16),
+}
+
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Channel::Mix => "mix".serialize(serializer),
+            Channel::Only(number) => number.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Channel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Number(NonZeroU16),
+            Word(String),
+        }
+        let known = |raw: &Raw| !matches!(raw, Raw::Word(word) if word != "mix");
+        Ok(match checked(deserializer, known, "\"mix\" or the number of a channel, from 1")? {
+            Raw::Number(number) => Channel::Only(number),
+            Raw::Word(_) => Channel::Mix,
+        })
+    }
+}
+
+/// The bus on which the daemon can be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BusKind {
+    /// The bus of the user's session.
+    #[default]
+    Session,
+    /// The bus of the machine.
+    System,
+    /// None.
+    Off,
+}
+
+/// An event on which a hook may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookEvent {
+    /// A phrase was accepted.
+    Detected,
+    /// One was refused.
+    Rejected,
+    /// The daemon's state changed.
+    State,
+}
+
+/// How important a message must be to be shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What happens.
+    #[default]
+    Info,
+    /// Why it happens.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// A threshold, or something added to one.
+pub fn score<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    checked(deserializer, |score| (0.0..=5.0).contains(score), "a score between 0 and 5")
+}
+
+/// Seconds to keep.
+pub fn preroll<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    checked(deserializer, |seconds| (1..=60).contains(seconds), "whole seconds between 1 and 60")
+}
+
+/// Seconds to wait.
+pub fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    checked(deserializer, |seconds| (1..=3600).contains(seconds), "whole seconds between 1 and 3600")
+}
+
+/// A bus.
+pub fn bus<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BusKind, D::Error> {
+    checked(deserializer, |_| true, "\"session\", \"system\" or \"off\"")
+}
+
+/// A log level.
+pub fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogLevel, D::Error> {
+    checked(deserializer, |_| true, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"")
+}
+
+/// Program and arguments. A zero byte could not be passed on.
+pub fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let usable = |words: &Vec<String>| {
+        words.first().is_some_and(|program| !program.is_empty())
+            && !words.iter().any(|word| word.contains('\0'))
+    };
+    checked(deserializer, usable, "a program and its arguments, such as [\"notify-send\", \"hello\"]")
+}
+
+/// What to react to.
+pub fn events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HookEvent>, D::Error> {
+    let some = |events: &Vec<HookEvent>| !events.is_empty();
+    checked(deserializer, some, "one or more of [\"detected\", \"rejected\", \"state\"]")
+}
+
+/// A value that is as `words` say, which its type and `good` decide.
+fn checked<'de, D, T>(deserializer: D, good: impl Fn(&T) -> bool, words: &str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let value = T::deserialize(deserializer).ok().filter(good);
+    value.ok_or_else(|| D::Error::custom(format_args!("must be {words}")))
+}
