@@ -8,4 +8,12 @@
 
 pub mod command;
 pub mod handoff;
+mod hook_run;
+pub mod hooks;
+pub mod json;
+pub mod log;
 pub mod notice;
+mod outbox;
+pub mod record;
+pub mod signals;
+pub mod systemd;
