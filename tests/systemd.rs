@@ -1,0 +1,249 @@
+//! What `make install` puts on a machine, and what its units let the program do.
+//!
+//! systemd itself judges the units here (`systemd-analyze`), and a bus with the installed policy its names.
+//! Their restrictions are applied as far as that goes without systemd as the first process:
+//!
+//! - tried: a file system that is read-only but for the state folder (by landlock, in place of the unit's
+//!   mounts); no privileges to gain; and where root runs the tests, another user without privileges, and no
+//!   network.
+//! - not tried: the filter of system calls, the list of devices, namespaces of users and processes, memory
+//!   that is never writable and executable.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use assert_cmd::cargo::cargo_bin;
+use common::{demo_profile, repository};
+use landlock::{
+    ABI, Access as _, AccessFs, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus,
+    path_beneath_rules,
+};
+use tempfile::TempDir;
+use wakeword::store::Store;
+
+const NAME: &str = "org.wakeword.Wakeword1";
+
+fn make(target: &str, destination: &Path) {
+    let mut make = Command::new("make");
+    make.arg("--silent").arg(target).current_dir(repository(""));
+    make.arg(format!("DESTDIR={}", destination.display()));
+    make.arg(format!("BINARY={}", cargo_bin!("wakeword").display())).env_remove("MAKEFLAGS");
+    let output = make.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The program installed below a folder.
+static INSTALLED: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = TempDir::new().unwrap();
+    make("install", folder.path());
+    folder
+});
+
+fn installed(path: &str) -> PathBuf {
+    INSTALLED.path().join(path)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// A unit as systemd is to judge it: with the program where it is now.
+fn unit(of: &str, folder: &TempDir) -> PathBuf {
+    let text =
+        fs::read_to_string(installed(&format!("usr/local/lib/systemd/{of}/wakeword.service"))).unwrap();
+    let path = folder.path().join("wakeword.service");
+    let here = installed("usr/local/bin");
+    assert!(text.contains("ExecStart=/usr/local/bin/wakeword run\n"), "{text}");
+    fs::write(&path, text.replace("/usr/local/bin", here.to_str().unwrap())).unwrap();
+    path
+}
+
+fn analyze(of: &str, arguments: &[&str]) -> Output {
+    let folder = TempDir::new().unwrap();
+    let mut analyze = Command::new("systemd-analyze");
+    analyze.args(arguments).arg(unit(of, &folder)).env("XDG_RUNTIME_DIR", folder.path());
+    if of == "user" {
+        analyze.arg("--user");
+    }
+    analyze.output().unwrap()
+}
+
+#[test]
+fn uninstalling_never_leaves_a_file_behind() {
+    let folder = TempDir::new().unwrap();
+    make("install", folder.path());
+    assert!(files(folder.path()).len() > 12);
+    for file in files(folder.path()) {
+        let text = fs::read(&file).unwrap();
+        let unfilled = |word: &str| text.windows(word.len()).any(|there| there == word.as_bytes());
+        assert!(!unfilled("@bindir@") && !unfilled("@docdir@"), "{}", file.display());
+        assert!(!text.is_empty(), "{}", file.display());
+    }
+    make("uninstall", folder.path());
+    assert_eq!(files(folder.path()), [PathBuf::new(); 0]);
+}
+
+#[test]
+fn systemd_never_finds_fault_with_a_unit() {
+    for of in ["user", "system"] {
+        let output = analyze(of, &["verify"]);
+        assert!(output.status.success() && output.stderr.is_empty(), "{of}: {output:?}");
+    }
+}
+
+#[test]
+fn a_unit_never_allows_more_than_it_needs() {
+    for of in ["user", "system"] {
+        // 15 stands for an exposure of 1.5 of 10.
+        let output = analyze(of, &["security", "--offline=true", "--threshold=15"]);
+        assert!(output.status.success(), "{of}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn a_bus_never_starts_a_unit_that_is_not_enabled() {
+    for (of, services) in [("user", "services"), ("system", "system-services")] {
+        let unit =
+            fs::read_to_string(installed(&format!("usr/local/lib/systemd/{of}/wakeword.service"))).unwrap();
+        let service = installed(&format!("usr/local/share/dbus-1/{services}/{NAME}.service"));
+        let service = fs::read_to_string(service).unwrap();
+        let value = |key: &str| {
+            let line = service.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            line.to_owned()
+        };
+        assert_eq!(value("Name="), NAME);
+        assert_eq!(value("Exec="), "/bin/false");
+        assert!(unit.lines().any(|line| line == format!("Alias={}", value("SystemdService="))));
+    }
+}
+
+/// A system bus with the installed policy.
+struct Bus {
+    daemon: Child,
+    address: String,
+    _folder: TempDir,
+}
+
+impl Bus {
+    /// With `user` in place of the service's, whom a machine knows only after installing.
+    fn start(user: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let policies = folder.path().join("system.d");
+        fs::create_dir(&policies).unwrap();
+        let policy = fs::read_to_string(installed(&format!("etc/dbus-1/system.d/{NAME}.conf"))).unwrap();
+        assert!(policy.contains("policy user=\"wakeword\""));
+        let policy = policy.replace("user=\"wakeword\"", &format!("user=\"{user}\""));
+        fs::write(policies.join("policy.conf"), policy).unwrap();
+        let address = format!("unix:path={}", folder.path().join("bus").display());
+        // What the system's bus starts with, but here, in the foreground, and as who runs this.
+        let elsewhere =
+            ["<user>", "<fork", "<pidfile>", "<servicehelper>", "<listen>", "<includedir>", "<include "];
+        let system = fs::read_to_string("/usr/share/dbus-1/system.conf").unwrap();
+        let kept = system.lines().filter(|line| !elsewhere.iter().any(|word| line.trim().starts_with(word)));
+        let here = format!("<listen>{address}</listen><includedir>{}</includedir>", policies.display());
+        let text: Vec<&str> = kept.collect();
+        let text = text.join("\n").replace("</busconfig>", &format!("{here}</busconfig>"));
+        let config = folder.path().join("system.conf");
+        fs::write(&config, text).unwrap();
+        let mut daemon = Command::new("dbus-daemon")
+            .arg(format!("--config-file={}", config.display()))
+            .args(["--nofork", "--print-address"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The address is printed when it can be reached.
+        let mut line = String::new();
+        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with(&address), "{line}");
+        Self { daemon, address, _folder: folder }
+    }
+
+    /// What the bus answers when the service's name is asked for.
+    fn request_name(&self) -> String {
+        let mut call = Command::new("busctl");
+        call.arg(format!("--address={}", self.address)).arg("call");
+        call.args(["org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su", NAME, "0"]);
+        let output = call.output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+#[test]
+fn another_user_never_gets_the_name_on_the_system_bus() {
+    let me = Command::new("id").arg("-un").output().unwrap();
+    let me = String::from_utf8(me.stdout).unwrap();
+    assert_eq!(Bus::start(me.trim()).request_name().trim(), "u 1");
+    let answer = Bus::start("sys").request_name();
+    assert!(answer.contains("not allowed to own"), "{answer}");
+}
+
+/// The program as its service starts it. Another user, no privileges and no network only root can give it.
+fn in_service(state: &Path) -> Command {
+    let mut words = vec!["setpriv", "--no-new-privs"];
+    if rustix::process::geteuid().is_root() {
+        words = vec!["unshare", "--net", "--ipc", "setpriv", "--no-new-privs", "--bounding-set=-all"];
+        words.extend(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+    }
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(installed("usr/local/bin/wakeword")).stdin(Stdio::null());
+    let path = std::env::var_os("PATH").unwrap();
+    command.env_clear().env("PATH", path).env("HOME", "/nonexistent").env("STATE_DIRECTORY", state);
+    command
+}
+
+#[test]
+fn the_sandbox_never_stops_detection() {
+    // Some service users cannot look into a temporary folder.
+    for folder in [INSTALLED.path(), installed("usr").as_path()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let outside = TempDir::new().unwrap();
+    let state = TempDir::new().unwrap();
+    Store::new(state.path().join("profiles")).save(demo_profile()).unwrap();
+    fs::copy(repository("enroll/demo/living-room.flac"), state.path().join("room.flac")).unwrap();
+    if rustix::process::geteuid().is_root() {
+        let chown = Command::new("chown").args(["-R", "nobody:nogroup"]).arg(state.path()).status();
+        assert!(chown.unwrap().success());
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = in_service(state.path());
+        command.args(arguments).arg(state.path().join("room.flac")).output().unwrap()
+    };
+    let (outside, folder) = (outside.path().join("file"), state.path());
+    let confined = std::thread::scope(|scope| {
+        // Only this thread and what it starts is confined.
+        let confined = scope.spawn(|| {
+            let all = AccessFs::from_all(ABI::V1);
+            let rules = Ruleset::default().handle_access(all).unwrap().create().unwrap();
+            let rules = rules.add_rules(path_beneath_rules(["/"], AccessFs::from_read(ABI::V1))).unwrap();
+            let rules = rules.add_rules(path_beneath_rules([folder], all)).unwrap();
+            assert_eq!(rules.restrict_self().unwrap().ruleset, RulesetStatus::FullyEnforced);
+            assert!(fs::write(&outside, "").is_err(), "landlock does nothing");
+            let detected = run(&["detect", "--json", "--accepted-only"]);
+            let removed = in_service(folder).args(["profiles", "remove", "demo"]).output().unwrap();
+            (detected, removed)
+        });
+        confined.join().unwrap()
+    });
+    let (detected, removed) = confined;
+    let lines = String::from_utf8(detected.stdout).unwrap();
+    let errors = String::from_utf8(detected.stderr).unwrap();
+    assert!(lines.matches("\"event\":\"accepted\"").count() > 1, "{lines}{errors}");
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(fs::read_dir(state.path().join("profiles")).unwrap().count(), 0);
+}
