@@ -3,6 +3,7 @@
 
 pub mod audio;
 pub mod batch;
+pub mod bus;
 pub mod config;
 pub mod engine;
 pub mod enroll;

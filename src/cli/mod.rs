@@ -5,8 +5,10 @@ mod completions;
 mod config;
 mod detect;
 mod enroll;
+mod monitor;
 mod output;
 mod profiles;
+mod status;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,6 +57,10 @@ enum Command {
     Batch(batch::Args),
     /// Check or show the configuration
     Config(config::Args),
+    /// What the running daemon is doing
+    Status(status::Args),
+    /// Follow what the running daemon says on the bus
+    Monitor(monitor::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -88,6 +94,8 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Detect(args) => detect::run(&context()?, args),
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
+        Command::Status(args) => status::run(args),
+        Command::Monitor(args) => monitor::run(args),
         // These also help with a configuration that cannot be used.
         Command::Config(args) => config::run(cli.config.as_deref(), cli.store, args),
         Command::Completions(args) => completions::run(args),

@@ -80,6 +80,16 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The public name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::OtherPhrase => "other-phrase",
+            Reason::OtherSpeaker => "other-speaker",
+            Reason::Uncertain => "uncertain",
+            Reason::Outscored => "outscored",
+        }
+    }
+
     /// The reason in words.
     pub fn describe(self) -> &'static str {
         match self {

@@ -1,7 +1,9 @@
 //! What the daemon can be asked to do, by the bus or a signal.
 //!
-//! Every command carries the channel for its answer, which has room for it: answering never blocks.
+//! Every command carries the channel for its answer, which has room for it: answering never blocks. If
+//! an answer can no longer be sent, the caller has given up, and what was begun for it ends.
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 
 use crossbeam_channel::Sender;
@@ -105,8 +107,33 @@ pub enum Command {
         /// Done.
         answer: Answer<()>,
     },
+    /// How the bus itself is.
+    Bus(BusCondition),
     /// Drain and end.
     Stop,
+}
+
+/// Whether the daemon can be reached over the bus. It listens and detects either way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusCondition {
+    /// The name is owned and calls are answered.
+    Serving,
+    /// Another process owns the name.
+    NameTaken,
+    /// There is no connection, for this reason.
+    Lost(String),
+}
+
+impl fmt::Display for BusCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BusCondition::Serving => write!(f, "the bus is served"),
+            BusCondition::NameTaken => {
+                write!(f, "another daemon is on the bus already; see it with: wakeword status")
+            }
+            BusCondition::Lost(reason) => write!(f, "no bus, trying again: {reason}"),
+        }
+    }
 }
 
 /// Audio for a reader: 16 kHz, mono, signed 16 bit, little-endian.

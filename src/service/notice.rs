@@ -86,6 +86,8 @@ pub enum Notice {
     Status(Status),
     /// All enrolled profiles, after any of them changed.
     Profiles(Vec<Arc<Profile>>),
+    /// The score needed by profiles without a threshold of their own, after it changed.
+    Threshold(f32),
     /// A reader of handed-over audio was too slow: it lost this many samples at 16 kHz.
     AudioLost {
         /// What [`AudioStream::id`](super::command::AudioStream::id) said.

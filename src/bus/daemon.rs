@@ -1,0 +1,291 @@
+//! `org.wakeword.Wakeword1.Daemon`
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use zbus::message::Header;
+use zbus::object_server::SignalEmitter;
+use zbus::{Connection, OwnedFd, SerializeDict, Type, fdo, interface};
+
+use super::desk::{Desk, clean};
+use super::error::BusError;
+use crate::engine::event::Reason;
+use crate::features::SAMPLE_RATE;
+use crate::service::command::{Command, HoldKind};
+use crate::service::handoff::MAX_READERS;
+use crate::service::notice::{Status, WakeEvent};
+
+/// The daemon's object.
+pub struct Daemon {
+    desk: Desk,
+    shared: Arc<Shared>,
+}
+
+/// What the object shows, and whom it serves. Locked for moments only, never across a wait, so that a
+/// call that waits keeps nobody from reading a property.
+#[derive(Default)]
+pub(super) struct Shared {
+    status: Mutex<Status>,
+    /// Unique names of callers that may have holds.
+    holders: Mutex<HashSet<String>>,
+    /// Streams and their owners.
+    streams: Mutex<[Option<(u32, String)>; MAX_READERS]>,
+}
+
+impl Shared {
+    pub fn show(&self, status: &Status) {
+        lock(&self.status).clone_from(status);
+    }
+
+    /// Whether this caller may have holds; asked once, when it leaves.
+    pub fn forget_holder(&self, name: &str) -> bool {
+        lock(&self.holders).remove(name)
+    }
+
+    /// All callers that may have holds, when the bus is gone and they with it.
+    pub fn forget_holders(&self) -> Vec<String> {
+        lock(&self.holders).drain().collect()
+    }
+
+    /// Who reads a stream.
+    pub fn owner(&self, stream: u32) -> Option<String> {
+        let streams = lock(&self.streams);
+        let entry = streams[stream as usize % MAX_READERS].as_ref();
+        entry.filter(|(id, _)| *id == stream).map(|(_, owner)| owner.clone())
+    }
+
+    fn remember_stream(&self, stream: u32, owner: String) {
+        lock(&self.streams)[stream as usize % MAX_READERS] = Some((stream, owner));
+    }
+
+    fn status<T>(&self, field: impl FnOnce(&Status) -> T) -> T {
+        field(&lock(&self.status))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Daemon {
+    pub(super) fn new(desk: Desk, shared: Arc<Shared>) -> Self {
+        Self { desk, shared }
+    }
+}
+
+/// Listens for the phrases of the enrolled profiles and tells who said one.
+#[interface(name = "org.wakeword.Wakeword1.Daemon")]
+impl Daemon {
+    /// Holds the daemon back until `Release` or until the caller leaves the bus. Kinds: "mute" listens to
+    /// nothing; "playback" says that the device itself is playing, and wakes only for a clearly better score.
+    #[zbus(out_args("cookie"))]
+    async fn hold(
+        &self,
+        kind: String,
+        reason: String,
+        application: String,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<u32, BusError> {
+        let kind = match kind.as_str() {
+            "mute" => HoldKind::Mute,
+            "playback" => HoldKind::Playback,
+            other => {
+                let text = format!("no kind of hold is called {:?}: use mute or playback", clean(other));
+                return Err(BusError::InvalidArgument(text));
+            }
+        };
+        let owner = caller(&header)?;
+        let (reason, application) = (clean(&reason), clean(&application));
+        lock(&self.shared.holders).insert(owner.clone());
+        let hold = |owner| |answer| Command::Hold { kind, reason, application, owner, answer };
+        let cookie = self.desk.ask(hold(owner.clone())).await?;
+        // Who left before the hold began would keep it for ever: its leaving has been seen already.
+        let bus = fdo::DBusProxy::new(connection).await?;
+        if !bus.name_has_owner(owner.as_str().try_into().map_err(zbus::Error::from)?).await.unwrap_or(true) {
+            self.shared.forget_holder(&owner);
+            self.desk.tell(Command::Vanished { owner });
+        }
+        Ok(cookie)
+    }
+
+    /// Ends a hold of the caller.
+    async fn release(&self, cookie: u32, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
+        let owner = caller(&header)?;
+        self.desk.ask(|answer| Command::Release { cookie, owner, answer }).await
+    }
+
+    /// Reads configuration and profiles again. If the new configuration is bad, nothing changes and the
+    /// error says why.
+    async fn reload(&self) -> Result<(), BusError> {
+        self.desk.ask(|answer| Command::Reload { answer: Some(answer) }).await
+    }
+
+    /// Hands over audio: first the past, as much as is kept of `preroll_ms` milliseconds, then what is heard
+    /// until the descriptor is closed. Details: rate (u), channels (u), format (s), preroll_samples (t),
+    /// first_us (t, when the first sample was heard, CLOCK_MONOTONIC), phrase_start and phrase_end (t, the last
+    /// accepted phrase in samples from the first one; absent if it is not in the past that was handed over),
+    /// stream (u, names the stream in `AudioLost`).
+    #[zbus(out_args("audio", "details"))]
+    async fn open_audio(
+        &self,
+        preroll_ms: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(OwnedFd, AudioDetails), BusError> {
+        let owner = caller(&header)?;
+        let stream = self.desk.ask(|answer| Command::OpenAudio { preroll_ms, answer }).await?;
+        self.shared.remember_stream(stream.id, owner);
+        let details = AudioDetails {
+            rate: SAMPLE_RATE as u32,
+            channels: 1,
+            format: "s16le",
+            preroll_samples: stream.preroll_samples,
+            first_us: stream.first_us,
+            phrase_start: stream.phrase.map(|(start, _)| start),
+            phrase_end: stream.phrase.map(|(_, end)| end),
+            stream: stream.id,
+        };
+        Ok((stream.reader.into(), details))
+    }
+
+    /// What the daemon is doing: starting, listening, held, no-device, degraded or stopping.
+    #[zbus(property)]
+    fn state(&self) -> String {
+        self.shared.status(|status| status.state.name().into())
+    }
+
+    /// The program's version.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// The microphone in use; empty without one.
+    #[zbus(property)]
+    fn input_device(&self) -> String {
+        self.shared.status(|status| status.input_device.clone())
+    }
+
+    /// Whether somebody holds it muted.
+    #[zbus(property)]
+    fn muted(&self) -> bool {
+        self.shared.status(|status| status.muted)
+    }
+
+    /// Whether somebody said that the device is playing.
+    #[zbus(property)]
+    fn playback(&self) -> bool {
+        self.shared.status(|status| status.playback)
+    }
+
+    /// Times that audio came faster than it was listened to; changes are told once a second at most.
+    #[zbus(property)]
+    fn overruns(&self) -> u64 {
+        self.shared.status(|status| status.overruns)
+    }
+
+    /// Samples at 16 kHz lost since the start; changes are told once a second at most.
+    #[zbus(property)]
+    fn lost_samples(&self) -> u64 {
+        self.shared.status(|status| status.lost_samples)
+    }
+
+    /// The last error in words; empty if there was none.
+    #[zbus(property)]
+    fn last_error(&self) -> String {
+        self.shared.status(|status| status.last_error.clone())
+    }
+
+    /// The speaker of a profile said its phrase. Details: phrase, user (s), score, threshold, margin,
+    /// keyword_score, cepstral_score, speaker_score, speaker_cosine (d, the last two absent if the voice was
+    /// not asked), snr_db, level_dbfs, latency_ms (d), start_us, end_us (t, CLOCK_MONOTONIC), sequence (t).
+    #[zbus(signal)]
+    pub(super) async fn detected(
+        emitter: &SignalEmitter<'_>,
+        profile: &str,
+        details: Details,
+    ) -> zbus::Result<()>;
+
+    /// Something like the phrase of a profile was refused; sent only if configured. Details as of `Detected`,
+    /// and reason (s): other-phrase, other-speaker, uncertain or outscored.
+    #[zbus(signal)]
+    pub(super) async fn rejected(
+        emitter: &SignalEmitter<'_>,
+        profile: &str,
+        details: Details,
+    ) -> zbus::Result<()>;
+
+    /// Sent to the reader of a stream alone: it was too slow and lost this many samples.
+    #[zbus(signal)]
+    pub(super) async fn audio_lost(
+        emitter: &SignalEmitter<'_>,
+        stream: u32,
+        samples: u64,
+    ) -> zbus::Result<()>;
+}
+
+fn caller(header: &Header<'_>) -> Result<String, BusError> {
+    let sender = header.sender().ok_or_else(|| BusError::Failed("the call does not say who calls".into()))?;
+    Ok(sender.to_string())
+}
+
+/// The dictionary that comes with handed-over audio.
+#[derive(SerializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+struct AudioDetails {
+    rate: u32,
+    channels: u32,
+    format: &'static str,
+    preroll_samples: u64,
+    first_us: u64,
+    phrase_start: Option<u64>,
+    phrase_end: Option<u64>,
+    stream: u32,
+}
+
+/// The dictionary that comes with a verdict.
+#[derive(SerializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub(super) struct Details {
+    phrase: String,
+    user: String,
+    score: f64,
+    threshold: f64,
+    margin: f64,
+    keyword_score: f64,
+    cepstral_score: f64,
+    speaker_score: Option<f64>,
+    speaker_cosine: Option<f64>,
+    snr_db: f64,
+    level_dbfs: f64,
+    latency_ms: f64,
+    start_us: u64,
+    end_us: u64,
+    sequence: u64,
+    reason: Option<&'static str>,
+}
+
+impl From<&WakeEvent> for Details {
+    fn from(event: &WakeEvent) -> Self {
+        let detection = &event.detection;
+        let evidence = &detection.evidence;
+        Self {
+            phrase: detection.phrase.clone(),
+            user: detection.user.clone(),
+            score: detection.score.into(),
+            threshold: detection.threshold.into(),
+            margin: detection.margin.into(),
+            keyword_score: evidence.keyword_score.into(),
+            cepstral_score: evidence.cepstral_score.into(),
+            speaker_score: evidence.speaker_score.map(f64::from),
+            speaker_cosine: evidence.speaker_cosine.map(f64::from),
+            snr_db: evidence.snr_db.into(),
+            level_dbfs: evidence.level_dbfs.into(),
+            latency_ms: event.latency_ms,
+            start_us: event.start_us,
+            end_us: event.end_us,
+            sequence: event.sequence,
+            reason: event.reason.map(Reason::name),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The daemon on D-Bus: what others may see of it and ask of it.
+//!
+//! The bus has a thread of its own and speaks with the rest of the daemon only in
+//! [`Command`]s and [`Notice`]s, so nothing that happens on the bus can hold up the listening.
+
+pub mod client;
+mod daemon;
+mod desk;
+mod error;
+mod profile;
+mod publish;
+mod serve;
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender};
+use zbus::connection::Builder;
+
+use crate::service::command::Command;
+use crate::service::notice::Notice;
+
+pub use daemon::Daemon;
+pub use error::BusError;
+pub use profile::{ProfileObject, path as profile_path};
+
+/// The name that the daemon owns.
+pub const NAME: &str = "org.wakeword.Wakeword1";
+/// The daemon's object; it manages those of the profiles.
+pub const PATH: &str = "/org/wakeword/Wakeword1";
+
+/// Which bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BusKind {
+    /// That of the user's session.
+    #[default]
+    Session,
+    /// That of the machine.
+    System,
+    /// None.
+    Off,
+}
+
+/// How the bus is served.
+#[derive(Clone, Debug)]
+pub struct BusOptions {
+    /// Which bus.
+    pub kind: BusKind,
+    /// Its address, if it is not where such a bus usually is.
+    pub address: Option<String>,
+    /// Whether refused candidates are announced too.
+    pub rejected: bool,
+    /// Score needed by profiles without a threshold of their own.
+    pub threshold: f32,
+}
+
+/// Serves the bus on a thread of its own until the other end of `notices` is dropped.
+///
+/// A bus that is missing, lost or taken by another daemon is reported as [`Command::Bus`] and tried
+/// again for ever. Both channels should be bounded: room in `commands` limits how many calls can wait.
+///
+/// # Errors
+/// The system has no thread left.
+pub fn spawn(
+    options: BusOptions,
+    commands: Sender<Command>,
+    notices: Receiver<Notice>,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("bus".into()).spawn(move || match options.kind {
+        BusKind::Off => notices.iter().for_each(drop),
+        BusKind::Session | BusKind::System => serve::run(&options, commands, &notices),
+    })
+}
+
+/// The way to a bus.
+fn builder<'a>(kind: BusKind, address: Option<&str>) -> Builder<'a> {
+    match (address, kind) {
+        (Some(address), _) => Builder::address(address),
+        (None, BusKind::System) => Builder::system(),
+        (None, _) => Builder::session(),
+    }
+}
