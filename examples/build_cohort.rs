@@ -16,7 +16,7 @@ use wakeword::features::mfcc::Mfcc;
 use wakeword::features::{Frames, SAMPLE_RATE};
 use wakeword::inference::{KeywordNet, VECTOR_DIM};
 use wakeword::keyword::cohort::{CohortTable, Member};
-use wakeword::keyword::encoder::encode_recording;
+use wakeword::keyword::encoder::KeywordEncoder;
 use wakeword::phrase::{SURROUNDINGS, frames_of, vectors_of};
 
 /// Lengths of members in turn, in seconds: those of short and long wake words.
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [encoder, members, out, sources @ ..] = &arguments[..] else {
         return Err("usage: build_cohort ENCODER.onnx MEMBERS OUT.bin RECORDING.wav CUES.tsv ...".into());
     };
-    let net = KeywordNet::load(&std::fs::read(encoder)?)?;
+    let mut encoder = KeywordEncoder::new(&KeywordNet::load(&std::fs::read(encoder)?)?);
     let mut stretches = Vec::new();
     for source in sources.chunks_exact(2) {
         let recording = read(Path::new(&source[0]))?;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (index, audio) in chosen.into_iter().enumerate() {
         let length = (LENGTHS[index % LENGTHS.len()] * SAMPLE_RATE as f32) as usize;
         let span = CONTEXT..CONTEXT + length;
-        let vectors = encode_recording(&net, audio)?;
+        let vectors = encoder.recording(audio);
         for vector in vectors.slice(vectors_of(span.clone()).start, vectors.rows() - 4).iter() {
             sum.iter_mut().zip(vector).for_each(|(total, x)| *total += f64::from(*x));
             count += 1.0;

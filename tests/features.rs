@@ -9,7 +9,7 @@ use wakeword::features::mfcc::{self, Mfcc};
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank, frame_count};
 use wakeword::inference::{EMBEDDING_DIM, PULSE, SPEAKER_FRAMES, VECTOR_DIM, WARM_UP};
-use wakeword::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP, encode_recording};
+use wakeword::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP};
 use wakeword::speaker::{SpeakerEncoder, cosine};
 
 #[test]
@@ -33,10 +33,10 @@ fn the_filterbank_does_not_differ_from_kaldi() {
 #[test]
 fn streaming_does_not_change_a_keyword_vector() {
     let mel = reference("logmel.f32", logmel::BANDS);
-    let mut stream = models().keyword.stream().unwrap();
+    let mut stream = models().keyword.stream();
     let mut vectors = Frames::new(VECTOR_DIM);
     for block in mel.as_slice().chunks_exact(PULSE * logmel::BANDS) {
-        stream.push(block, vectors.push_zeroed()).unwrap();
+        vectors.push(stream.push(block));
     }
     // Vector n has seen the frames 8 n - 72 .. 8 n + 4: the first whole window is that of vector 9.
     let windows = reference("vectors.f32", VECTOR_DIM);
@@ -45,14 +45,14 @@ fn streaming_does_not_change_a_keyword_vector() {
 
 #[test]
 fn a_recording_does_not_get_other_vectors_than_the_reference_windows() {
-    let vectors = encode_recording(&models().keyword, &reference_speech()).unwrap();
+    let vectors = KeywordEncoder::new(&models().keyword).recording(&reference_speech());
     let windows = reference("vectors.f32", VECTOR_DIM);
     assert_close(&vectors.slice(WARM_UP, WARM_UP + windows.rows()), &windows, 1e-3);
 }
 
 /// Vectors with their index; blocks of `VECTOR_HOP` samples where `speech` says so are encoded.
 fn gated(samples: &[f32], speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32>)> {
-    let mut encoder = KeywordEncoder::new(&models().keyword).unwrap();
+    let mut encoder = KeywordEncoder::new(&models().keyword);
     let (mut next, mut vectors) = (0, Vec::new());
     let mut sink = |output: Output<'_>| match output {
         Output::Gap(index) => {
@@ -65,7 +65,7 @@ fn gated(samples: &[f32], speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32
         }
     };
     for (hop, samples) in samples.chunks_exact(HOP).enumerate() {
-        encoder.push(samples, speech(hop * HOP / VECTOR_HOP), &mut sink).unwrap();
+        encoder.push(samples, speech(hop * HOP / VECTOR_HOP), &mut sink);
     }
     vectors
 }

@@ -13,7 +13,7 @@ use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, fbank};
 use wakeword::inference::VECTOR_DIM;
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
-use wakeword::keyword::encoder::KeywordEncoder;
+use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
 use wakeword::keyword::score::t_norm;
 
 #[global_allocator]
@@ -27,7 +27,7 @@ fn without_memory(work: impl FnOnce()) {
     assert_eq!(violation_count() - before, 0, "times memory was asked for or given back");
 }
 
-/// A quiet room: enough to keep every part busy but the networks.
+/// A quiet room: enough to keep the features and the voice gate busy.
 fn quiet_room(length: usize) -> Vec<f32> {
     noise(1, length).iter().map(|sample| sample * 1e-4).collect()
 }
@@ -72,19 +72,25 @@ fn matching_never_asks_for_memory() {
 }
 
 #[test]
-fn a_closed_gate_never_asks_for_memory() {
-    let mut encoder = KeywordEncoder::new(&models().keyword).unwrap();
-    let room = quiet_room(seconds(5.0));
+fn the_keyword_encoder_never_asks_for_memory() {
+    let mut encoder = KeywordEncoder::new(&models().keyword);
+    let (room, take) = (quiet_room(seconds(5.0)), &takes()[0]);
+    let mut vectors = 0;
     without_memory(|| {
-        for hop in room.chunks_exact(HOP) {
-            encoder.push(hop, false, &mut |_| {}).unwrap();
+        for (samples, speech) in [(&room, false), (take, true), (&room, false), (take, true)] {
+            for hop in samples.chunks_exact(HOP) {
+                encoder.push(hop, speech, &mut |_| vectors += 1);
+            }
         }
+        encoder.finish(true, &mut |_| vectors += 1);
+        encoder.reset();
     });
+    assert!(vectors > 2 * take.len() / VECTOR_HOP);
 }
 
 #[test]
 fn a_quiet_room_never_keeps_the_networks_running() {
-    // The networks ask for memory: no one asks when the gate is closed.
+    // The speaker encoder asks for memory: no one asks when nothing is said.
     let mut engine = engine(&[demo_profile().clone()]);
     let (settle, steady) = (quiet_room(seconds(5.0)), quiet_room(seconds(30.0)));
     for speech in [&[][..], &takes()[0]] {

@@ -66,7 +66,7 @@ struct KeywordStage {
 impl Engine {
     /// An engine at the beginning of a stream. Profiles that are disabled are left out.
     pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: Rule) -> Result<Self, InferenceError> {
-        let encoder = KeywordEncoder::new(&models.keyword)?;
+        let encoder = KeywordEncoder::new(&models.keyword);
         let keywords = KeywordStage {
             cohort: BankTracker::new(&models.cohort.vectors),
             cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
@@ -145,7 +145,7 @@ impl Engine {
         let speech = self.vad.active() || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
-        self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks))?;
+        self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks));
         keywords.finish(&mut peaks);
         self.judge_all(peaks, &mut sink)?;
         self.reset();
@@ -158,7 +158,7 @@ impl Engine {
         let speech = self.vad.push(&self.hop) || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
-        self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks))?;
+        self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks));
         self.judge_all(peaks, sink)
     }
 

@@ -12,7 +12,7 @@ use crate::features::mfcc::Mfcc;
 use crate::features::{Frames, SAMPLE_RATE};
 use crate::inference::{InferenceError, VECTOR_DIM};
 use crate::keyword::bank::TemplateBank;
-use crate::keyword::encoder::encode_recording;
+use crate::keyword::encoder::KeywordEncoder;
 use crate::keyword::score::{median, t_norm};
 use crate::models::Models;
 use crate::phrase::{self, CepstralTemplates, SURROUNDINGS};
@@ -54,27 +54,33 @@ pub fn learn(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), E
     if takes.len() < MIN_TAKES {
         return Err(EnrolError::TooFew(takes.len()));
     }
-    let mut analyst = Analyst::default();
+    let mut analyst = Analyst::new(models);
     let analysed: Vec<Analysed> = takes
         .iter()
         .enumerate()
-        .map(|(index, samples)| analyst.analyse(models, samples)?.ok_or(EnrolError::NoSpeech(index)))
+        .map(|(index, samples)| analyst.analyse(samples)?.ok_or(EnrolError::NoSpeech(index)))
         .collect::<Result<_, EnrolError>>()?;
     let scales = scales(models, &analysed);
     Ok((analysed.into_iter().map(|one| one.take).collect(), scales))
 }
 
-#[derive(Default)]
-struct Analyst {
+struct Analyst<'a> {
+    models: &'a Models,
+    keyword: KeywordEncoder,
     mfcc: Mfcc,
     speaker: SpeakerEncoder,
 }
 
-impl Analyst {
-    fn analyse(&mut self, models: &Models, samples: &[f32]) -> Result<Option<Analysed>, InferenceError> {
+impl<'a> Analyst<'a> {
+    fn new(models: &'a Models) -> Self {
+        let keyword = KeywordEncoder::new(&models.keyword);
+        Self { models, keyword, mfcc: Mfcc::default(), speaker: SpeakerEncoder::default() }
+    }
+
+    fn analyse(&mut self, samples: &[f32]) -> Result<Option<Analysed>, InferenceError> {
         let Some(span) = phrase_span(samples) else { return Ok(None) };
-        let mut vectors = encode_recording(&models.keyword, samples)?;
-        vectors.iter_mut().for_each(|vector| models.cohort.centre(vector));
+        let mut vectors = self.keyword.recording(samples);
+        vectors.iter_mut().for_each(|vector| self.models.cohort.centre(vector));
         let place = phrase::vectors_of(span.clone());
         let end = place.end.min(vectors.rows());
         let template = vectors.slice(place.start.min(end.saturating_sub(1)), end);
@@ -89,7 +95,7 @@ impl Analyst {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
             cepstra: cepstra.slice(frames.start, frames.end),
-            embedding: self.speaker.embed(&models.speaker, audio, within)?,
+            embedding: self.speaker.embed(&self.models.speaker, audio, within)?,
         };
         Ok(Some(Analysed { take, vectors, cepstra }))
     }

@@ -2,7 +2,7 @@
 
 use crate::features::logmel::{LogMel, SPAN};
 use crate::features::{Frames, HOP};
-use crate::inference::{InferenceError, KeywordNet, KeywordStream, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
+use crate::inference::{KeywordNet, KeywordStream, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
 
 /// Samples between two vectors (80 ms).
 pub const VECTOR_HOP: usize = PULSE * HOP;
@@ -40,18 +40,16 @@ pub struct KeywordEncoder {
     block: usize,
     /// Index of the block that would continue what the network has seen.
     next: usize,
-    vector: [f32; VECTOR_DIM],
 }
 
 impl KeywordEncoder {
     /// A new stream.
-    pub fn new(net: &KeywordNet) -> Result<Self, InferenceError> {
-        let mut silent = net.stream()?;
-        let mut vector = [0.0; VECTOR_DIM];
+    pub fn new(net: &KeywordNet) -> Self {
+        let mut silent = net.stream();
         for _ in 0..WARM_UP {
-            silent.push(&[LogMel::silence(); BLOCK], &mut vector)?;
+            silent.push(&[LogMel::silence(); BLOCK]);
         }
-        Ok(Self {
+        Self {
             log_mel: LogMel::default(),
             stream: silent.clone(),
             silent,
@@ -60,63 +58,55 @@ impl KeywordEncoder {
             filled: 0,
             block: 0,
             next: 0,
-            vector,
-        })
+        }
     }
 
-    /// Begins another stream.
+    /// Begins another stream. No allocation.
     pub fn reset(&mut self) {
-        self.stream = self.silent.clone();
+        self.stream.copy_from(&self.silent);
         self.samples.clear();
         (self.filled, self.block, self.next) = (0, 0, 0);
     }
 
     /// Takes the next [`HOP`] samples. When they complete a block and `speech` is true, `sink` gets
     /// its vector, and before it those of blocks that were passed over, back to the pre-roll.
-    pub fn push(
-        &mut self,
-        hop: &[f32],
-        speech: bool,
-        sink: &mut impl FnMut(Output<'_>),
-    ) -> Result<(), InferenceError> {
+    pub fn push(&mut self, hop: &[f32], speech: bool, sink: &mut impl FnMut(Output<'_>)) {
         self.samples.extend_from_slice(hop);
         if self.samples.len() < SPAN {
-            return Ok(());
+            return;
         }
         let slot = KEPT * BLOCK + self.filled;
         self.log_mel.frame(&self.samples[..SPAN], &mut self.blocks[slot..slot + MEL_BANDS]);
         self.samples.drain(..HOP);
-        self.advance(speech, sink)
+        self.advance(speech, sink);
     }
 
     /// The stream has ended: encodes its last block and some silence, where a phrase that reaches the
     /// last sample still shows.
-    pub fn finish(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) -> Result<(), InferenceError> {
+    pub fn finish(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
         let end = self.block + TAIL + usize::from(self.filled > 0);
         while self.block < end {
             let slot = KEPT * BLOCK + self.filled;
             self.blocks[slot..slot + MEL_BANDS].fill(LogMel::silence());
-            self.advance(speech, sink)?;
+            self.advance(speech, sink);
         }
-        Ok(())
     }
 
-    fn advance(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) -> Result<(), InferenceError> {
+    fn advance(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
         self.filled += MEL_BANDS;
         if self.filled < BLOCK {
-            return Ok(());
+            return;
         }
         self.filled = 0;
         if speech {
-            self.encode(sink)?;
+            self.encode(sink);
         }
         self.block += 1;
         self.blocks.copy_within(BLOCK.., 0);
-        Ok(())
     }
 
     /// Brings the network up to the newest block.
-    fn encode(&mut self, sink: &mut impl FnMut(Output<'_>)) -> Result<(), InferenceError> {
+    fn encode(&mut self, sink: &mut impl FnMut(Output<'_>)) {
         let oldest = self.block.saturating_sub(KEPT);
         let mut warm_up = 0;
         if self.next < oldest {
@@ -126,30 +116,29 @@ impl KeywordEncoder {
         }
         for index in self.next..=self.block {
             let slot = (KEPT + index - self.block) * BLOCK;
-            self.stream.push(&self.blocks[slot..slot + BLOCK], &mut self.vector)?;
+            let vector = self.stream.push(&self.blocks[slot..slot + BLOCK]);
             if warm_up > 0 {
                 warm_up -= 1;
             } else {
-                sink(Output::Vector(&self.vector));
+                sink(Output::Vector(vector));
             }
         }
         self.next = self.block + 1;
-        Ok(())
     }
-}
 
-/// All raw keyword vectors of a recording: a stream of its own, with silence after it.
-pub fn encode_recording(net: &KeywordNet, samples: &[f32]) -> Result<Frames, InferenceError> {
-    let mut encoder = KeywordEncoder::new(net)?;
-    let mut vectors = Frames::with_capacity(VECTOR_DIM, samples.len() / VECTOR_HOP + TAIL + 1);
-    let mut collect = |output: Output<'_>| {
-        if let Output::Vector(vector) = output {
-            vectors.push(vector);
+    /// All raw vectors of a recording: a stream of its own, with silence after it.
+    pub fn recording(&mut self, samples: &[f32]) -> Frames {
+        self.reset();
+        let mut vectors = Frames::with_capacity(VECTOR_DIM, samples.len() / VECTOR_HOP + TAIL + 1);
+        let mut collect = |output: Output<'_>| {
+            if let Output::Vector(vector) = output {
+                vectors.push(vector);
+            }
+        };
+        for hop in samples.chunks_exact(HOP) {
+            self.push(hop, true, &mut collect);
         }
-    };
-    for hop in samples.chunks_exact(HOP) {
-        encoder.push(hop, true, &mut collect)?;
+        self.finish(true, &mut collect);
+        vectors
     }
-    encoder.finish(true, &mut collect)?;
-    Ok(vectors)
 }
