@@ -11,9 +11,6 @@ mod profile;
 mod publish;
 mod serve;
 
-use std::io;
-use std::thread::{self, JoinHandle};
-
 use crossbeam_channel::{Receiver, Sender};
 use zbus::connection::Builder;
 
@@ -24,22 +21,12 @@ pub use daemon::Daemon;
 pub use error::BusError;
 pub use profile::{ProfileObject, path as profile_path};
 
+pub use crate::config::BusKind;
+
 /// The name that the daemon owns.
 pub const NAME: &str = "org.wakeword.Wakeword1";
 /// The daemon's object; it manages those of the profiles.
 pub const PATH: &str = "/org/wakeword/Wakeword1";
-
-/// Which bus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BusKind {
-    /// That of the user's session.
-    #[default]
-    Session,
-    /// That of the machine.
-    System,
-    /// None.
-    Off,
-}
 
 /// How the bus is served.
 #[derive(Clone, Debug)]
@@ -54,22 +41,15 @@ pub struct BusOptions {
     pub threshold: f32,
 }
 
-/// Serves the bus on a thread of its own until the other end of `notices` is dropped.
+/// Serves the bus until the other end of `notices` is dropped.
 ///
 /// A bus that is missing, lost or taken by another daemon is reported as [`Command::Bus`] and tried
 /// again for ever. Both channels should be bounded: room in `commands` limits how many calls can wait.
-///
-/// # Errors
-/// The system has no thread left.
-pub fn spawn(
-    options: BusOptions,
-    commands: Sender<Command>,
-    notices: Receiver<Notice>,
-) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("bus".into()).spawn(move || match options.kind {
+pub fn run(options: &BusOptions, commands: Sender<Command>, notices: &Receiver<Notice>) {
+    match options.kind {
         BusKind::Off => notices.iter().for_each(drop),
-        BusKind::Session | BusKind::System => serve::run(&options, commands, &notices),
-    })
+        BusKind::Session | BusKind::System => serve::run(options, commands, notices),
+    }
 }
 
 /// The way to a bus.

@@ -8,6 +8,7 @@ mod enroll;
 mod monitor;
 mod output;
 mod profiles;
+mod run;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -57,6 +58,8 @@ enum Command {
     Batch(batch::Args),
     /// Check or show the configuration
     Config(config::Args),
+    /// Listen for the enrolled phrases until told to stop: the daemon
+    Run(run::Args),
     /// What the running daemon is doing
     Status(status::Args),
     /// Follow what the running daemon says on the bus
@@ -94,6 +97,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Detect(args) => detect::run(&context()?, args),
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
+        Command::Run(args) => run::run(cli.config, cli.store, args),
         Command::Status(args) => status::run(args),
         Command::Monitor(args) => monitor::run(args),
         // These also help with a configuration that cannot be used.

@@ -1,19 +1,105 @@
 //! The daemon: threads, their states, and what they say to each other.
 //!
 //! ```text
-//! capture ──ring──▶ listener ──Notice──▶ supervisor ──Notice──▶ bus, JSON lines, hooks
+//! capture ──ring──▶ listener ──Report──▶ supervisor ──Notice──▶ bus, JSON lines, hooks
 //!                      ▲                     │  ▲
 //!                      └──────── Order ──────┘  └── Command ── bus, signals
 //! ```
+//!
+//! The listener owns the microphone, the engine and the audio kept for others; the supervisor owns
+//! every decision. The supervisor never waits for anybody, the listener for nobody but the microphone.
 
+mod backoff;
 pub mod command;
 pub mod handoff;
+mod holds;
 mod hook_run;
-pub mod hooks;
-pub mod json;
+mod hooks;
+mod json;
+mod listener;
 pub mod log;
 pub mod notice;
 mod outbox;
-pub mod record;
-pub mod signals;
-pub mod systemd;
+mod priority;
+mod record;
+mod roster;
+mod signals;
+mod sinks;
+mod supervisor;
+mod systemd;
+mod watch;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use crate::config::{Config, ConfigError, default_store};
+use crate::inference::InferenceError;
+use crate::models::ModelError;
+use crate::store::Store;
+use handoff::Handoff;
+use supervisor::Supervisor;
+
+/// The listener may take so long to let go of a microphone; a sound server that died is not waited for.
+const LETTING_GO: Duration = Duration::from_millis(500);
+
+/// How the daemon is started; what it says here stays when the configuration is read again.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The configuration file; one of the usual places if absent.
+    pub config: Option<PathBuf>,
+    /// The profiles' folder, in place of the configured one.
+    pub store: Option<PathBuf>,
+    /// The microphone, in place of the configured one.
+    pub device: Option<String>,
+    /// Whether events go to stdout as JSON lines.
+    pub json: bool,
+}
+
+impl Options {
+    fn store(&self, config: &Config) -> Result<Store, ServiceError> {
+        let folder = self.store.clone().or_else(|| config.store.path.clone()).or_else(default_store);
+        folder.map(Store::new).ok_or(ServiceError::NoStore)
+    }
+}
+
+/// Why the daemon ends, or does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The models cannot be used.
+    #[error(transparent)]
+    Models(#[from] ModelError),
+    /// A network cannot be used.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+    /// Nobody knows where the profiles are.
+    #[error("no home folder: say where the profiles are with --store, or in the configuration")]
+    NoStore,
+    /// The system gave no thread, or no signal handler.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+    /// The listener thread ended by itself.
+    #[error("the listener stopped; this is a defect of the program, please report it")]
+    Listener,
+}
+
+/// Listens until a signal says to stop.
+pub fn run(options: Options) -> Result<(), ServiceError> {
+    let config = Config::load(options.config.as_deref())?;
+    let store = options.store(&config)?;
+    let handoff = Handoff::new(config.service.preroll_s as usize);
+    let (orders, taken) = bounded(64);
+    let (reports, heard) = bounded(256);
+    let supervisor = Supervisor::new(options, config, store, orders, heard)?;
+    signals::forward(supervisor.commands())?;
+    let (ended, end) = bounded(0);
+    listener::spawn(taken, reports, handoff, ended)?;
+    let run = supervisor.run();
+    // Nothing is ever sent: it is the end of the thread that is received.
+    let _ = end.recv_timeout(LETTING_GO);
+    run
+}

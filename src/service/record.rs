@@ -41,7 +41,7 @@ impl Recorder {
             Notice::Verdict(event) => Record::new(HookEvent::Rejected, &**event),
             Notice::Status(status) if self.state.replace(status.state) == Some(status.state) => None,
             Notice::Status(status) => Record::new(HookEvent::State, status),
-            Notice::Profiles(_) | Notice::AudioLost { .. } => None,
+            Notice::Profiles(_) | Notice::Threshold(_) | Notice::AudioLost { .. } => None,
         }
     }
 }

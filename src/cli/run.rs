@@ -1,0 +1,33 @@
+//! `wakeword run`
+
+use std::path::PathBuf;
+
+use wakeword::config::Config;
+use wakeword::service;
+
+use super::Outcome;
+
+/// Arguments of `run`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  wakeword run
+  wakeword run --json | jq -r 'select(.event == \"detected\") | .user'
+  wakeword run --device \"USB Microphone\"
+
+Listens until it gets SIGTERM or SIGINT. SIGHUP makes it read its configuration and profiles again. Events
+go to D-Bus, to the hooks of the configuration and, with --json, to stdout; the log goes to stderr.")]
+pub struct Args {
+    /// Microphone to listen to; `wakeword devices` lists them [default: as configured, or the system's]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// One JSON object an event and line
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(config: Option<PathBuf>, store: Option<PathBuf>, args: Args) -> anyhow::Result<Outcome> {
+    service::log::init(Config::load(config.as_deref())?.log.level)?;
+    service::run(service::Options { config, store, device: args.device, json: args.json })?;
+    Ok(Outcome::Done)
+}

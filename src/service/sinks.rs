@@ -1,0 +1,81 @@
+//! Everybody who hears what happens: the bus, JSON lines, hooks.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+
+use super::command::Command;
+use super::hooks::Hooks;
+use super::json::JsonLines;
+use super::notice::Notice;
+use super::outbox::Outbox;
+use crate::bus::{self, BusOptions};
+use crate::config::Config;
+
+/// Notices that may wait for the bus.
+const ROOM: usize = 256;
+/// What is left at the end may take so long.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The sinks of the daemon. None of them makes it wait.
+pub struct Sinks {
+    bus: Outbox<Notice>,
+    hooks: Hooks,
+    json: Option<JsonLines>,
+}
+
+impl Sinks {
+    /// Starts the configured sinks; `json` adds lines on stdout.
+    pub fn new(config: &Config, json: bool, commands: &Sender<Command>) -> io::Result<Self> {
+        Ok(Self {
+            bus: start_bus(config, commands)?,
+            hooks: Hooks::new(&config.hooks),
+            json: json.then(|| JsonLines::new(io::stdout())).transpose()?,
+        })
+    }
+
+    /// Replaces those sinks of which `new` says something else than `old`. Whether one came that knows
+    /// nothing yet.
+    pub fn update(&mut self, old: &Config, new: &Config, commands: &Sender<Command>) -> io::Result<bool> {
+        if old.hooks != new.hooks {
+            std::mem::replace(&mut self.hooks, Hooks::new(&new.hooks)).finish(Duration::ZERO);
+        }
+        let other = old.bus != new.bus;
+        if other {
+            let bus = start_bus(new, commands)?;
+            std::mem::replace(&mut self.bus, bus).finish(Instant::now() + PATIENCE);
+        }
+        Ok(other)
+    }
+
+    /// Tells everybody.
+    pub fn publish(&self, notice: &Notice) {
+        self.bus.push(notice.clone());
+        self.hooks.fire(notice);
+        if let Some(json) = &self.json {
+            json.send(notice);
+        }
+    }
+
+    /// Lets what was told get out.
+    pub fn finish(self) {
+        let deadline = Instant::now() + PATIENCE;
+        self.bus.finish(deadline);
+        self.hooks.finish(deadline.saturating_duration_since(Instant::now()));
+        if let Some(json) = self.json {
+            json.finish(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+fn start_bus(config: &Config, commands: &Sender<Command>) -> io::Result<Outbox<Notice>> {
+    let options = BusOptions {
+        kind: config.bus.kind,
+        address: config.bus.address.clone(),
+        rejected: config.bus.rejected,
+        threshold: config.detection.threshold,
+    };
+    let commands = commands.clone();
+    Outbox::new("the bus".into(), ROOM, move |notices| bus::run(&options, commands, &notices))
+}

@@ -1,0 +1,332 @@
+//! The daemon end to end: a virtual microphone into which recordings are played, a private bus, the built
+//! binary, and clients of the bus as anybody has them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::io::Read as _;
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::time::Duration;
+
+use common::daemon::{Daemon, NAME, enrolled};
+use common::home::{Home, wait_until};
+use common::{Format, PLAIN, cut, write_wav};
+use serde_json::Value;
+
+const ROOT: &str = "/org/wakeword/Wakeword1";
+const QUIET: &str = "";
+const TALKATIVE: &str = "[bus]\nrejected = true\n";
+
+/// One daemon at a time: two sound servers on a small machine lose audio.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A home with the demo voice enrolled, and recordings to play.
+fn home_with(rate: u32, channels: u16) -> Home {
+    let home = Home::with_microphone(rate, channels);
+    furnish(&home, rate, channels);
+    home
+}
+
+fn furnish(home: &Home, rate: u32, channels: u16) {
+    enrolled(&home.path("store"));
+    let format = Format { rate, channels, ..PLAIN };
+    write_wav(&home.path("phrase.wav"), cut(17.5, 21.0), format);
+    write_wav(&home.path("stranger.wav"), cut(11.8, 15.0), format);
+}
+
+/// What a client of the bus says to a question about the daemon.
+fn busctl(home: &Home, arguments: &[&str]) -> std::process::Output {
+    home.command("busctl").arg("--user").args(arguments).output().unwrap()
+}
+
+fn property(home: &Home, name: &str) -> String {
+    let interface = format!("{NAME}.Daemon");
+    let answer = busctl(home, &["get-property", NAME, ROOT, &interface, name]);
+    String::from_utf8(answer.stdout).unwrap().trim().to_owned()
+}
+
+/// The signals of the daemon as another program sees them, until it is dropped.
+struct Monitor {
+    child: std::process::Child,
+    output: std::path::PathBuf,
+}
+
+impl Monitor {
+    fn start(home: &Home) -> Self {
+        let output = home.path("signals");
+        let child = home
+            .command("busctl")
+            .args(["--user", "monitor", "--json=short"])
+            .arg(format!("--match=type='signal',path='{ROOT}'"))
+            .stdout(std::fs::File::create(&output).unwrap())
+            .spawn()
+            .unwrap();
+        let monitor = Self { child, output };
+        // It is ready when it shows what the bus says.
+        std::thread::sleep(Duration::from_millis(500));
+        monitor
+    }
+
+    fn signals(&self, member: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.output).unwrap();
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["member"] == member)
+            .collect()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wakes_on_the_bus(rate: u32, channels: u16) {
+    let _alone = alone();
+    let home = home_with(rate, channels);
+    let mut daemon = Daemon::start(&home, TALKATIVE);
+    daemon.wait_for("listening");
+    wait_until("the name", || property(&home, "State").contains("listening"));
+    let monitor = Monitor::start(&home);
+    home.play(&home.path("stranger.wav"));
+    home.play(&home.path("phrase.wav"));
+    let event = daemon.wait_for_wake();
+    assert_eq!(event["user"], "anna");
+    wait_until("the signal", || !monitor.signals("Detected").is_empty());
+    let detected = monitor.signals("Detected");
+    assert_eq!(detected.len(), 1, "{detected:#?}");
+    let body = &detected[0]["payload"]["data"];
+    assert_eq!(body[0], "demo");
+    let field = |name: &str| body[1][name]["data"].clone();
+    assert_eq!((field("user"), field("phrase")), ("anna".into(), common::PHRASE.into()));
+    let number = |name: &str| field(name).as_f64().unwrap_or_else(|| panic!("{name} in {body:#?}"));
+    assert!(number("score") >= number("threshold"));
+    assert!((number("margin") - (number("score") - number("threshold"))).abs() < 1e-5);
+    let length = number("end_us") - number("start_us");
+    assert!((0.8e6..1.6e6).contains(&length), "{length} us of phrase");
+    assert!((0.0..5000.0).contains(&number("latency_ms")));
+    for name in ["keyword_score", "speaker_score", "snr_db", "level_dbfs", "sequence"] {
+        assert!(number(name).is_finite());
+    }
+    wait_until("the stranger's refusal", || !monitor.signals("Rejected").is_empty());
+    assert!(monitor.signals("Rejected").iter().all(|signal| signal["payload"]["data"][1]["reason"]["data"].is_string()));
+}
+
+#[test]
+fn a_microphone_of_16_khz_mono_never_goes_unheard() {
+    wakes_on_the_bus(16_000, 1);
+}
+
+#[test]
+fn a_microphone_of_48_khz_stereo_never_goes_unheard() {
+    wakes_on_the_bus(48_000, 2);
+}
+
+#[test]
+fn a_sound_server_that_dies_never_leaves_it_deaf() {
+    let _alone = alone();
+    let mut home = home_with(16_000, 1);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_for("listening");
+    for _ in 0..2 {
+        home.kill_sound_server();
+        daemon.wait_for("no-device");
+        home.start_sound_server();
+        home.add_microphone(16_000, 1);
+        daemon.wait_for("listening");
+        home.play(&home.path("phrase.wav"));
+        daemon.wait_for_wake();
+    }
+    assert_eq!(daemon.detections().len(), 2);
+}
+
+#[test]
+fn a_microphone_unplugged_or_missing_at_the_start_never_leaves_it_deaf() {
+    let _alone = alone();
+    let mut home = Home::bare();
+    home.start_bus();
+    furnish(&home, 48_000, 2);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_for("no-device");
+    home.start_sound_server();
+    home.add_microphone(16_000, 1);
+    daemon.wait_for("listening");
+    home.play(&home.path("phrase.wav"));
+    daemon.wait_for_wake();
+    home.remove_microphone();
+    daemon.wait("a complaint", |event| {
+        event["event"] == "state" && (event["state"] == "no-device" || event["state"] == "degraded")
+    });
+    // It comes back with another rate and more channels.
+    home.add_microphone(48_000, 2);
+    wait_until("it to wake again", || {
+        home.play(&home.path("phrase.wav"));
+        daemon.detections().len() >= 2
+    });
+}
+
+#[test]
+fn a_bus_that_restarts_never_loses_the_daemon() {
+    let _alone = alone();
+    let mut home = home_with(16_000, 1);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_for("listening");
+    for _ in 0..2 {
+        home.kill_bus();
+        daemon.wait_for("degraded");
+        // Without a bus it still listens.
+        home.play(&home.path("phrase.wav"));
+        daemon.wait_for_wake();
+        home.start_bus();
+        daemon.wait_for("listening");
+        wait_until("the name", || property(&home, "State").contains("listening"));
+    }
+    let monitor = Monitor::start(&home);
+    home.play(&home.path("phrase.wav"));
+    wait_until("the signal", || !monitor.signals("Detected").is_empty());
+}
+
+#[test]
+fn signals_and_the_service_manager_are_never_ignored() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_for_notice("READY=1");
+    daemon.wait_for("listening");
+    daemon.wait_for_notice("STATUS=listening");
+    daemon.notified.clear();
+    daemon.wait_for_notice("WATCHDOG=1");
+
+    // Under load: hundreds of reloads while the phrase is said lose nothing of it.
+    let playing = home.start_playing(&home.path("phrase.wav"));
+    for _ in 0..300 {
+        daemon.signal("HUP");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    playing.finish();
+    daemon.wait_for_wake();
+    daemon.wait_for_notice("RELOADING=1");
+    daemon.wait_for_notice("MONOTONIC_USEC=");
+    daemon.wait_for_notice("READY=1");
+
+    // A bad file changes nothing, and is reported.
+    daemon.configure("[detection]\nthreshold = 4.9\ntreshold = 1\n");
+    daemon.signal("HUP");
+    wait_until("the report", || property(&home, "LastError").contains("treshold"));
+    home.play(&home.path("phrase.wav"));
+    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(1.6f32));
+    // A good one does what it says.
+    daemon.configure("[detection]\nthreshold = 0.9\n");
+    daemon.signal("HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    home.play(&home.path("phrase.wav"));
+    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(0.9f32));
+
+    daemon.signal("TERM");
+    daemon.wait_for_notice("STOPPING=1");
+    assert!(daemon.end().success());
+}
+
+#[test]
+fn a_muted_daemon_never_listens_and_never_stays_muted_for_a_client_that_left() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_for("listening");
+    wait_until("the name", || property(&home, "State").contains("listening"));
+    let bus = connect(&home);
+    let proxy = zbus::block_on(zbus::Proxy::new(&bus, NAME, ROOT, "org.wakeword.Wakeword1.Daemon")).unwrap();
+    let _cookie: u32 = zbus::block_on(proxy.call("Hold", &("mute", "a test", "tests"))).unwrap();
+    daemon.wait_for("held");
+    assert_eq!(property(&home, "Muted"), "b true");
+    home.play(&home.path("phrase.wav"));
+    assert!(daemon.detections().is_empty());
+    drop(proxy);
+    zbus::block_on(bus.close()).unwrap();
+    daemon.wait_for("listening");
+    home.play(&home.path("phrase.wav"));
+    daemon.wait_for_wake();
+}
+
+fn connect(home: &Home) -> zbus::Connection {
+    let address = home.env().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS").unwrap().1;
+    let builder = zbus::connection::Builder::address(address.to_str().unwrap()).unwrap();
+    zbus::block_on(builder.build()).unwrap()
+}
+
+#[test]
+fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_for("listening");
+    wait_until("the name", || property(&home, "State").contains("listening"));
+    let bus = connect(&home);
+    let proxy = zbus::block_on(zbus::Proxy::new(&bus, NAME, ROOT, "org.wakeword.Wakeword1.Daemon")).unwrap();
+    home.play(&home.path("phrase.wav"));
+    let event = daemon.wait_for_wake();
+    type Details = std::collections::HashMap<String, zbus::zvariant::OwnedValue>;
+    let (reader, details): (zbus::zvariant::OwnedFd, Details) =
+        zbus::block_on(proxy.call("OpenAudio", &(6000u32))).unwrap();
+    let number = |name: &str| u64::try_from(details[name].try_clone().unwrap()).unwrap();
+    let (start, end) = (number("phrase_start") as usize, number("phrase_end") as usize);
+    let mut reader = std::fs::File::from(std::os::fd::OwnedFd::from(reader));
+    let preroll = number("preroll_samples") as usize;
+    let mut bytes = vec![0; 2 * (preroll + 16_000)];
+    reader.read_exact(&mut bytes).unwrap();
+    let samples: Vec<f32> =
+        bytes.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0).collect();
+    // The engine finds the phrase again, in the audio itself, where it was said to be.
+    let heard = common::events(&samples[..preroll]);
+    let heard = common::accepted(&heard);
+    assert_eq!(heard.len(), 1, "{heard:#?}");
+    assert!(heard[0].start.abs_diff(start as u64) < 3200 && heard[0].end.abs_diff(end as u64) < 3200);
+    // And its date is that of the event.
+    let dated = number("first_us") + start as u64 * 1_000_000 / 16_000;
+    assert!(dated.abs_diff(event["start_us"].as_u64().unwrap()) < 50_000);
+    drop(reader);
+    home.play(&home.path("phrase.wav"));
+    daemon.wait_for_wake();
+}
+
+#[test]
+fn one_damaged_profile_never_silences_the_others() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let good = std::fs::read(home.path("store/demo.wakeword")).unwrap();
+    std::fs::write(home.path("store/broken.wakeword"), &good[..good.len() / 2]).unwrap();
+    let mut daemon = Daemon::start(&home, QUIET);
+    let state = daemon.wait_for("degraded");
+    assert!(state["last_error"].as_str().unwrap().contains("broken.wakeword"), "{state}");
+    home.play(&home.path("phrase.wav"));
+    daemon.wait_for_wake();
+    // Repaired while it runs: noticed without being told.
+    std::fs::remove_file(home.path("store/broken.wakeword")).unwrap();
+    daemon.wait_for("listening");
+}
+
+#[test]
+fn a_hook_never_misses_an_event_and_never_delays_one() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let out = home.path("hook");
+    let config = format!(
+        "[[hook]]\ncommand = [\"sleep\", \"100\"]\ntimeout_s = 1\n\
+         [[hook]]\ncommand = [\"sh\", \"-c\", \"echo $WAKEWORD_USER $WAKEWORD_EVENT >> {}\"]\n",
+        out.display()
+    );
+    let mut daemon = Daemon::start(&home, &config);
+    daemon.wait_for("listening");
+    for times in 1..=2 {
+        home.play(&home.path("phrase.wav"));
+        daemon.wait_for_wake();
+        wait_until("the hook", || {
+            std::fs::read_to_string(&out).is_ok_and(|text| text == "anna detected\n".repeat(times))
+        });
+    }
+}
