@@ -1,5 +1,5 @@
 //! The daemon on a real bus of its own, seen by real clients. The test plays the supervisor.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -539,6 +539,28 @@ fn a_bus_that_comes_back_never_misses_the_daemon() {
             assert!(Instant::now() < deadline, "the status was lost");
         }
     }
+}
+
+#[test]
+fn a_bus_that_hangs_never_hangs_the_daemon() {
+    let bus = Bus::start();
+    let service = Service::start(&bus, false);
+    let signal = |name: &str| {
+        let id = bus.daemon.id().to_string();
+        assert!(Process::new("kill").args([name, &id]).status().unwrap().success());
+    };
+    signal("-STOP");
+    let deadline = Instant::now() + LONG;
+    let condition = loop {
+        service.tell(event(1, None));
+        if let Ok(condition) = service.conditions.try_recv() {
+            break condition;
+        }
+        assert!(Instant::now() < deadline, "nobody noticed");
+    };
+    assert!(matches!(condition, BusCondition::Lost(_)));
+    signal("-CONT");
+    assert_eq!(service.condition(), BusCondition::Serving);
 }
 
 #[test]

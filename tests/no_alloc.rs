@@ -15,6 +15,7 @@ use wakeword::inference::VECTOR_DIM;
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
 use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
 use wakeword::keyword::score::t_norm;
+use wakeword::service::handoff::Handoff;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -127,4 +128,21 @@ fn the_microphones_callback_never_asks_for_memory() {
         drive(0.1f32, 6, choice);
         drive(f64::NAN, 3, choice);
     }
+}
+
+#[test]
+fn audio_to_hand_over_never_asks_for_memory() {
+    let mut handoff = Handoff::new(1);
+    let block = noise(2, 160);
+    // One reader that takes nothing: its loss is counted, not stored.
+    let reader = handoff.open(0, None).unwrap();
+    let mut lost = 0;
+    without_memory(|| {
+        for n in 0..500 {
+            handoff.push(&block, 10_000 * n, |_, samples| lost += samples);
+        }
+    });
+    assert!(lost > 0);
+    drop(reader);
+    without_memory(|| handoff.push(&block, 0, |_, _| {}));
 }

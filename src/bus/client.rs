@@ -10,7 +10,7 @@ use futures_core::Stream as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zbus::fdo::{DBusProxy, ObjectManagerProxy, PropertiesProxy};
-use zbus::names::{BusName, InterfaceName};
+use zbus::names::{BusName, InterfaceName, MemberName, UniqueName};
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant, message};
 
 use super::publish::DAEMON;
@@ -59,12 +59,12 @@ pub fn snapshot(kind: BusKind, address: Option<&str>) -> Result<Snapshot, Client
     zbus::block_on(async {
         let connection =
             builder(kind, address).method_timeout(PATIENCE).build().await.map_err(ClientError::NoBus)?;
-        let name = BusName::try_from(NAME).map_err(zbus::Error::from)?;
+        let name = BusName::try_from(NAME)?;
         if !DBusProxy::new(&connection).await?.name_has_owner(name).await? {
             return Err(ClientError::NoDaemon);
         }
         let properties = PropertiesProxy::new(&connection, NAME, PATH).await?;
-        let interface = InterfaceName::try_from(DAEMON).map_err(zbus::Error::from)?;
+        let interface = InterfaceName::try_from(DAEMON)?;
         let daemon = object(properties.get_all(interface).await?);
         let objects = ObjectManagerProxy::new(&connection, NAME, PATH).await?.get_managed_objects().await?;
         let mut profiles: Vec<_> = objects
@@ -184,8 +184,8 @@ async fn follow_connection(
         };
         let message = message?;
         let header = message.header();
-        let sender = header.sender().map(|sender| sender.as_str());
-        heard = match (sender, header.member().map(|member| member.as_str())) {
+        let sender = header.sender().map(UniqueName::as_str);
+        heard = match (sender, header.member().map(MemberName::as_str)) {
             (Some("org.freedesktop.DBus"), Some("NameOwnerChanged")) => {
                 let body = message.body();
                 let (name, _, new): (&str, &str, &str) = body.deserialize()?;

@@ -102,7 +102,7 @@ impl Daemon {
         let cookie = self.desk.ask(hold(owner.clone())).await?;
         // Who left before the hold began would keep it for ever: its leaving has been seen already.
         let bus = fdo::DBusProxy::new(connection).await?;
-        if !bus.name_has_owner(owner.as_str().try_into().map_err(zbus::Error::from)?).await.unwrap_or(true) {
+        if !bus.name_has_owner(owner.as_str().try_into()?).await.unwrap_or(true) {
             self.shared.forget_holder(&owner);
             self.desk.tell(Command::Vanished { owner });
         }
@@ -156,6 +156,7 @@ impl Daemon {
 
     /// The program's version.
     #[zbus(property(emits_changed_signal = "const"))]
+    #[expect(clippy::unused_self, reason = "a property is one of an object")]
     fn version(&self) -> &str {
         env!("CARGO_PKG_VERSION")
     }

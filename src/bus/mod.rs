@@ -17,9 +17,7 @@ use zbus::connection::Builder;
 use crate::service::command::Command;
 use crate::service::notice::Notice;
 
-pub use daemon::Daemon;
-pub use error::BusError;
-pub use profile::{ProfileObject, path as profile_path};
+pub use profile::path as profile_path;
 
 pub use crate::config::BusKind;
 

@@ -22,8 +22,8 @@ use crate::service::notice::Notice;
 /// First and longest wait before the bus is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// A bus that takes longer to greet is not there.
-const GREETING: Duration = Duration::from_secs(5);
+/// A bus that takes longer to greet or to take a message is not there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves until `notices` closes.
 pub fn run(options: &BusOptions, commands: Sender<Command>, notices: &Receiver<Notice>) {
@@ -87,11 +87,11 @@ impl Session {
         let shared = Arc::new(Shared::default());
         shared.show(&news.status);
         let (leaving, left) = unbounded();
-        let (publisher, watch) = zbus::block_on(within(GREETING, async {
+        let (publisher, watch) = zbus::block_on(in_time(async {
             let connection = builder(options.kind, options.address.as_deref())
                 .serve_at(PATH, Daemon::new(desk.clone(), shared.clone()))
                 .serve_at(PATH, ObjectManager)
-                .method_timeout(GREETING)
+                .method_timeout(PATIENCE)
                 .build()
                 .await?;
             let watch = watch(&connection, leaving).await?;
@@ -121,7 +121,9 @@ impl Session {
                     }
                     Err(_) => break End::Lost("the bus closed the connection".into()),
                 },
-                recv(due) -> _ => zbus::block_on(self.publisher.counters(&news.status)),
+                recv(due) -> _ => {
+                    zbus::block_on(in_time(self.publisher.counters(&news.status)))
+                }
             };
             if let Err(error) = published {
                 break End::Lost(error.to_string());
@@ -136,7 +138,7 @@ impl Session {
     }
 
     fn publish(&mut self, news: &mut News, notice: Notice) -> zbus::Result<()> {
-        zbus::block_on(async {
+        zbus::block_on(in_time(async {
             match &notice {
                 Notice::Verdict(event) if event.reason.is_none() || self.rejected => {
                     self.publisher.verdict(event).await?;
@@ -153,7 +155,7 @@ impl Session {
             self.shared.show(&news.status);
             self.publisher.status(&news.status).await?;
             self.publisher.profiles(news).await
-        })
+        }))
     }
 }
 
@@ -183,9 +185,9 @@ async fn watch(connection: &Connection, leaving: Sender<String>) -> zbus::Result
 }
 
 /// Gives up on what takes too long.
-async fn within<T>(limit: Duration, work: impl Future<Output = zbus::Result<T>>) -> zbus::Result<T> {
+async fn in_time<T>(work: impl Future<Output = zbus::Result<T>>) -> zbus::Result<T> {
     let runtime = zruntime::SharedRuntime::current()?;
-    runtime.timeout(limit, work).await.unwrap_or_else(|_| {
+    runtime.timeout(PATIENCE, work).await.unwrap_or_else(|_| {
         Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the bus does not answer").into())
     })
 }
