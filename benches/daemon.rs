@@ -1,6 +1,6 @@
 //! What the running daemon costs, and how soon it tells: a virtual microphone, a private bus, the built
 //! binary. `cargo bench --bench daemon` prints the figures; nothing here passes or fails.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a measurement")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -11,7 +11,7 @@ use common::daemon::{Daemon, NAME, enrolled};
 use common::home::Home;
 use common::{PLAIN, cut, living_room, noise, seconds, write_wav};
 use rustix::time::{ClockId, clock_gettime};
-use zbus::zvariant::{OwnedValue, Value};
+use zbus::{OwnedVariant, Variant};
 
 const REPEATS: usize = 20;
 const STRETCH: Duration = Duration::from_secs(30);
@@ -21,13 +21,13 @@ fn main() {
     enrolled(&home.path("store"));
     let started = Instant::now();
     let mut daemon = Daemon::start(&home, "");
-    daemon.wait("the microphone", |event| event["input_device"].as_str().is_some_and(|name| !name.is_empty()));
+    daemon.wait_for_notice("STATUS=starting: ");
     println!("start to first audio      {:7.2} s", started.elapsed().as_secs_f64());
     daemon.wait_for("listening");
     println!("start to listening        {:7.2} s", started.elapsed().as_secs_f64());
 
     let address = home.env().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS").unwrap().1;
-    let bus = zbus::connection::Builder::address(address.to_str().unwrap()).unwrap();
+    let bus = zbus::connection::Builder::address(address.to_str().unwrap());
     let bus = zbus::block_on(bus.build()).unwrap();
     let rule = format!("type='signal',sender='{NAME}',member='Detected'");
     let mut signals = zbus::block_on(zbus::MessageStream::for_match_rule(rule.as_str(), &bus, None)).unwrap();
@@ -44,14 +44,19 @@ fn main() {
         let message = zbus::block_on(next(&mut signals));
         let received = monotonic_us();
         let body = message.body();
-        let (_, details): (String, std::collections::HashMap<String, OwnedValue>) = body.deserialize().unwrap();
-        let Value::U64(end) = *details["end_us"] else { panic!("end_us is no number") };
+        let (_, details): (String, std::collections::HashMap<String, OwnedVariant>) =
+            body.deserialize().unwrap();
+        let Variant::U64(end) = *details["end_us"] else { panic!("end_us is no number") };
         latencies.push((received - end) as f64 / 1000.0);
         playing.finish();
     }
     latencies.sort_by(f64::total_cmp);
     let percentile = |p: f64| latencies[((latencies.len() - 1) as f64 * p).round() as usize];
-    println!("phrase end to signal      {:7.0} ms (median), {:.0} ms (95 %)", percentile(0.5), percentile(0.95));
+    println!(
+        "phrase end to signal      {:7.0} ms (median), {:.0} ms (95 %)",
+        percentile(0.5),
+        percentile(0.95)
+    );
 
     let speech: Vec<f32> = living_room()[..seconds(STRETCH.as_secs_f32())].to_vec();
     let room: Vec<f32> = room(1, seconds(STRETCH.as_secs_f32())).collect();
@@ -63,12 +68,19 @@ fn main() {
         let spent = cpu_seconds(daemon.id()) - before;
         println!("CPU in {what:14}     {:8.4} s per second of audio", spent / STRETCH.as_secs_f64());
     }
-    println!("resident memory           {:7.1} MiB, at most {:.1} MiB", memory(daemon.id(), "VmRSS:"), memory(daemon.id(), "VmHWM:"));
+    println!(
+        "resident memory           {:7.1} MiB, at most {:.1} MiB",
+        memory(daemon.id(), "VmRSS:"),
+        memory(daemon.id(), "VmHWM:")
+    );
 }
 
 async fn next(signals: &mut zbus::MessageStream) -> zbus::Message {
-    use zbus::export::futures_core::Stream as _;
-    std::future::poll_fn(|context| std::pin::Pin::new(&mut *signals).poll_next(context)).await.unwrap().unwrap()
+    use futures_core::Stream as _;
+    std::future::poll_fn(|context| std::pin::Pin::new(&mut *signals).poll_next(context))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 fn monotonic_us() -> u64 {

@@ -123,7 +123,7 @@ impl Service {
         let attention = Arc::new(Mutex::new(()));
         let options =
             BusOptions { kind: BusKind::Session, address: Some(bus.address()), rejected, threshold: 1.5 };
-        let thread = bus::spawn(options, command_sender, notice_receiver).unwrap();
+        let thread = thread::spawn(move || bus::run(&options, command_sender, &notice_receiver));
         let (audio, listening) = (handoff.clone(), attention.clone());
         thread::spawn(move || {
             let mut holds = HashMap::new();

@@ -114,7 +114,12 @@ fn wakes_on_the_bus(rate: u32, channels: u16) {
         assert!(number(name).is_finite());
     }
     wait_until("the stranger's refusal", || !monitor.signals("Rejected").is_empty());
-    assert!(monitor.signals("Rejected").iter().all(|signal| signal["payload"]["data"][1]["reason"]["data"].is_string()));
+    assert!(
+        monitor
+            .signals("Rejected")
+            .iter()
+            .all(|signal| signal["payload"]["data"][1]["reason"]["data"].is_string())
+    );
 }
 
 #[test]
@@ -255,7 +260,7 @@ fn a_muted_daemon_never_listens_and_never_stays_muted_for_a_client_that_left() {
 
 fn connect(home: &Home) -> zbus::Connection {
     let address = home.env().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS").unwrap().1;
-    let builder = zbus::connection::Builder::address(address.to_str().unwrap()).unwrap();
+    let builder = zbus::connection::Builder::address(address.to_str().unwrap());
     zbus::block_on(builder.build()).unwrap()
 }
 
@@ -270,8 +275,8 @@ fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
     let proxy = zbus::block_on(zbus::Proxy::new(&bus, NAME, ROOT, "org.wakeword.Wakeword1.Daemon")).unwrap();
     home.play(&home.path("phrase.wav"));
     let event = daemon.wait_for_wake();
-    type Details = std::collections::HashMap<String, zbus::zvariant::OwnedValue>;
-    let (reader, details): (zbus::zvariant::OwnedFd, Details) =
+    type Details = std::collections::HashMap<String, zbus::OwnedVariant>;
+    let (reader, details): (zbus::OwnedFd, Details) =
         zbus::block_on(proxy.call("OpenAudio", &(6000u32))).unwrap();
     let number = |name: &str| u64::try_from(details[name].try_clone().unwrap()).unwrap();
     let (start, end) = (number("phrase_start") as usize, number("phrase_end") as usize);
@@ -279,8 +284,10 @@ fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
     let preroll = number("preroll_samples") as usize;
     let mut bytes = vec![0; 2 * (preroll + 16_000)];
     reader.read_exact(&mut bytes).unwrap();
-    let samples: Vec<f32> =
-        bytes.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0).collect();
+    let samples: Vec<f32> = bytes
+        .chunks_exact(2)
+        .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0)
+        .collect();
     // The engine finds the phrase again, in the audio itself, where it was said to be.
     let heard = common::events(&samples[..preroll]);
     let heard = common::accepted(&heard);

@@ -4,6 +4,7 @@ mod batch;
 mod completions;
 mod config;
 mod detect;
+mod devices;
 mod enroll;
 mod monitor;
 mod output;
@@ -54,6 +55,8 @@ enum Command {
     Detect(detect::Args),
     /// List, show or remove enrolled phrases
     Profiles(profiles::Args),
+    /// List the microphones
+    Devices(devices::Args),
     /// Run over whole folders of recordings
     Batch(batch::Args),
     /// Check or show the configuration
@@ -98,6 +101,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
         Command::Run(args) => run::run(cli.config, cli.store, args),
+        Command::Devices(args) => devices::run(args),
         Command::Status(args) => status::run(args),
         Command::Monitor(args) => monitor::run(args),
         // These also help with a configuration that cannot be used.

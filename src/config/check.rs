@@ -57,7 +57,7 @@ impl<'a> Check<'a> {
                 }
                 (Some(_), DeValue::Array(tables)) if tables.iter().all(|one| one.get_ref().is_table()) => {
                     self.set.push(table.into());
-                    for one in tables.iter() {
+                    for one in tables {
                         let entries = one.get_ref().as_table();
                         entries.into_iter().for_each(|entries| self.table(name, entries, true));
                         if !entries.is_some_and(|entries| entries.contains_key("command")) {

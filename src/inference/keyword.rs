@@ -80,7 +80,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
                 next = Shape { bands: padded - bands + 1, channels: outputs, ..at };
             }
             Layer::MaxPool { time, bands } => {
-                if at.new % time > 0 || at.bands % bands > 0 {
+                if !at.new.is_multiple_of(*time) || !at.bands.is_multiple_of(*bands) {
                     return Err(misfit);
                 }
                 // Rows that wait for others of their maximum.

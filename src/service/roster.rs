@@ -26,7 +26,11 @@ impl Roster {
         for name in names {
             match store.load(&name) {
                 Ok(profile) if profile.models == fingerprint => roster.profiles.push(Arc::new(profile)),
-                Ok(_) => roster.broken.push(format!("profile {name:?} was made with other models; enrol it again")),
+                Ok(_) => {
+                    roster
+                        .broken
+                        .push(format!("profile {name:?} was made with other models; enrol it again"));
+                }
                 Err(error) => roster.broken.push(error.to_string()),
             }
         }

@@ -179,7 +179,12 @@ impl Supervisor {
                 match event.reason {
                     None => tracing::info!(profile = detection.profile, margin, "woke"),
                     Some(reason) => {
-                        tracing::debug!(profile = detection.profile, margin, "refused: {}", reason.describe());
+                        tracing::debug!(
+                            profile = detection.profile,
+                            margin,
+                            "refused: {}",
+                            reason.describe()
+                        );
                     }
                 }
                 self.sinks.publish(&Notice::Verdict(Arc::new(event)));
@@ -243,12 +248,12 @@ impl Supervisor {
             let text = "the microphone gives digital silence: is it muted, or another one the default?";
             self.problems.insert(Problem::Silence, text.into());
             // A removed source often leaves a stream that lives on in silence.
-            if health.dead_for >= DEAD_AFTER * (1 << microphone.revivals.min(4)) && microphone.opening.is_none()
+            if health.dead_for >= DEAD_AFTER * (1 << microphone.revivals.min(4))
+                && microphone.opening.is_none()
             {
                 microphone.revivals += 1;
                 microphone.add_up();
                 self.open_microphone();
-                return;
             }
         }
     }
@@ -260,7 +265,14 @@ impl Supervisor {
             Command::Hold { kind, reason, application, owner, answer } => {
                 let (reason, application) = (printable(&reason), printable(&application));
                 tracing::info!(?kind, reason, application, "hold");
-                let _ = answer.send(self.holds.begin(kind, owner));
+                let begun = self.holds.begin(kind, owner.clone());
+                let cookie = begun.as_ref().ok().copied();
+                if answer.send(begun).is_err()
+                    && let Some(cookie) = cookie
+                {
+                    // The caller has given up: it would never release.
+                    let _ = self.holds.release(cookie, &owner);
+                }
                 self.holds_changed();
             }
             Command::Release { cookie, owner, answer } => {
@@ -354,7 +366,8 @@ impl Supervisor {
             microphone.lost_at = None;
             self.problems.remove(&Problem::Loss);
         }
-        let waiting = self.status.input_device.is_empty() && microphone.opening.is_none() && !self.status.muted;
+        let waiting =
+            self.status.input_device.is_empty() && microphone.opening.is_none() && !self.status.muted;
         if microphone.watch.changed() && waiting {
             microphone.retry.hasten(now);
         }

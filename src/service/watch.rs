@@ -26,7 +26,8 @@ impl Watch {
 
 /// Inode and time of change of each place that is there.
 fn look(places: &[PathBuf]) -> Vec<Option<(u64, i64, i64)>> {
-    let seen = |place: &PathBuf| place.metadata().ok().map(|data| (data.ino(), data.ctime(), data.ctime_nsec()));
+    let seen =
+        |place: &PathBuf| place.metadata().ok().map(|data| (data.ino(), data.ctime(), data.ctime_nsec()));
     places.iter().map(seen).collect()
 }
 

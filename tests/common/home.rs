@@ -133,6 +133,24 @@ impl Home {
         }
     }
 
+    /// Stops the sound server from running, without ending it: nothing moves, nothing breaks.
+    pub fn freeze_sound_server(&self) {
+        self.signal_sound_server("-STOP");
+    }
+
+    /// Lets a frozen sound server go on.
+    pub fn thaw_sound_server(&self) {
+        self.signal_sound_server("-CONT");
+    }
+
+    fn signal_sound_server(&self, signal: &str) {
+        for server in &self.sound {
+            assert!(
+                Command::new("kill").arg(signal).arg(server.id().to_string()).status().unwrap().success()
+            );
+        }
+    }
+
     /// Plugs the microphone in, as the default source. Its name is `vmic.monitor`.
     pub fn add_microphone(&mut self, rate: u32, channels: u16) {
         assert!(self.microphone.is_none(), "there is one already");

@@ -50,6 +50,12 @@ pub enum CaptureError {
     /// The device has changed, for example its rate.
     #[error("microphone {device:?} has changed and has to be opened again")]
     Changed { device: String },
+    /// The device was opened, but nothing came: a sound server may have no source behind it.
+    #[error(
+        "microphone {device:?} delivers nothing; check that the sound server runs and has a source \
+         (`wpctl status` or `pactl list sources`)"
+    )]
+    Silent { device: String },
     /// The device delivers nothing any more.
     #[error("microphone {device:?} has delivered nothing for {:.1} s", .silence.as_secs_f64())]
     Stalled { device: String, silence: Duration },
@@ -66,14 +72,27 @@ impl CaptureError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Changed { .. } | Self::Stalled { .. } | Self::Slept { .. } => Retry::Now,
-            Self::NotFound { .. } | Self::Busy { .. } | Self::Missing { .. } | Self::System { .. } => {
-                Retry::Later
-            }
+            Self::NotFound { .. }
+            | Self::Busy { .. }
+            | Self::Missing { .. }
+            | Self::System { .. }
+            | Self::Silent { .. } => Retry::Later,
             Self::Ambiguous { .. }
             | Self::NoChannel { .. }
             | Self::Unsupported { .. }
             | Self::Denied { .. }
             | Self::Conversion { .. } => Retry::Never,
+        }
+    }
+
+    /// In a few words, where the device need not be named.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Busy { .. } => "in use by another program".to_owned(),
+            Self::Missing { .. } => "not there".to_owned(),
+            Self::Denied { .. } => "not allowed".to_owned(),
+            Self::Unsupported { reason, .. } | Self::System { reason, .. } => reason.clone(),
+            _ => self.to_string(),
         }
     }
 

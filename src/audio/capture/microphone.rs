@@ -6,10 +6,11 @@ use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use cpal::{Device, DeviceId, Host, HostId, SupportedStreamConfigRange as Range};
 
 use super::format::choose;
+use super::patience::patiently;
 use super::{CaptureError, ChannelChoice, Format};
 
 /// ALSA's name for the device that the user prefers; with a sound server, for the server's.
-const DEFAULT: &str = "default";
+pub(super) const DEFAULT: &str = "default";
 
 /// A source of audio.
 #[derive(Clone, Debug)]
@@ -37,10 +38,10 @@ pub struct Offer {
 
 /// Every microphone, the default first.
 ///
-/// ALSA's converters, and names that count the cards and so change with them, are left out; they can be
+/// ALSA's converters, the way to JACK (which prints much on stderr when it is not there), and names that count the cards and so change with them, are left out; they can be
 /// opened by name all the same. Opens each device for a moment, to see whether it can be used.
 pub fn microphones() -> Result<Vec<Microphone>, CaptureError> {
-    quietly(|| Ok(listed(&host()?)?.iter().map(Source::describe).collect()))
+    patiently(DEFAULT, || Ok(listed(&host()?)?.iter().map(Source::describe).collect()))
 }
 
 /// A device and what it is called.
@@ -126,7 +127,7 @@ impl Source {
             name: self.name.clone(),
             description: self.description.clone(),
             is_default: self.name == DEFAULT,
-            offer: offer.map_err(|error| error.to_string()),
+            offer: offer.map_err(|error| error.brief()),
         }
     }
 }
@@ -144,7 +145,7 @@ fn listed(host: &Host) -> Result<Vec<Source>, CaptureError> {
 /// Whether a user who looks for a microphone wants to see this name.
 fn is_worth_listing(name: &str) -> bool {
     /// Converters, outputs, and several ways to the same card.
-    const HIDDEN: [&str; 18] = [
+    const HIDDEN: [&str; 19] = [
         DEFAULT,
         "null",
         "lavrate",
@@ -160,6 +161,7 @@ fn is_worth_listing(name: &str) -> bool {
         "dsnoop",
         "dmix",
         "usbstream",
+        "jack",
         "iec958",
         "hdmi",
         "a52",
@@ -172,19 +174,6 @@ fn is_worth_listing(name: &str) -> bool {
 
 fn span<T: Copy + Ord + Default>(values: impl Iterator<Item = T> + Clone) -> RangeInclusive<T> {
     values.clone().min().unwrap_or_default()..=values.max().unwrap_or_default()
-}
-
-/// Runs `work` while what ALSA would print on stderr, even where nothing is wrong, goes to the log.
-pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> T {
-    let said = alsa::Output::local_error_handler();
-    let result = work();
-    if let Ok(said) = said {
-        let said = said.borrow().to_string();
-        if !said.is_empty() {
-            tracing::debug!(alsa = said.trim_end(), "what ALSA says");
-        }
-    }
-    result
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod error;
 mod format;
 pub mod intake;
 mod microphone;
+mod patience;
 mod pcm;
 mod realtime;
 mod timeline;
@@ -30,7 +31,8 @@ pub use pcm::Pcm;
 pub use realtime::Realtime;
 
 use self::intake::{Flow, Intake, Outlet};
-use self::microphone::{Source, quietly};
+use self::microphone::{DEFAULT, Source};
+use self::patience::patiently;
 use super::clock::{SleepWatch, monotonic_us};
 use super::{Resampler, SAMPLE_RATE};
 
@@ -97,16 +99,17 @@ struct Trouble {
 }
 
 impl Capture {
-    /// Opens a microphone, and starts to record.
+    /// Opens a microphone, and starts to record. Takes no longer than five seconds.
     pub fn open(options: &CaptureOptions) -> Result<Self, CaptureError> {
-        quietly(|| {
-            let source = Source::find(options.device.as_deref())?;
-            let format = source.format(options.channel)?;
+        let CaptureOptions { device, channel } = options.clone();
+        patiently(options.device.as_deref().unwrap_or(DEFAULT), move || {
+            let source = Source::find(device.as_deref())?;
+            let format = source.format(channel)?;
             // 10 ms, or what the device prefers to that.
             let fixed = BufferSize::Fixed(format.rate / BLOCKS_PER_SECOND);
-            Self::start(&source, format, options.channel, fixed).or_else(|error| match error {
+            Self::start(&source, format, channel, fixed).or_else(|error| match error {
                 CaptureError::Unsupported { .. } => {
-                    Self::start(&source, format, options.channel, BufferSize::Default)
+                    Self::start(&source, format, channel, BufferSize::Default)
                 }
                 error => Err(error),
             })
@@ -180,9 +183,13 @@ impl Capture {
             if let Some(error) = fatal {
                 return Err(CaptureError::new(&self.device, error));
             }
-            let silence = self.stalled_for();
-            if silence >= if self.has_delivered() { STALL } else { START } {
-                return Err(CaptureError::Stalled { device: self.device.clone(), silence });
+            let (silence, device) = (self.stalled_for(), &self.device);
+            match self.has_delivered() {
+                true if silence >= STALL => {
+                    return Err(CaptureError::Stalled { device: device.clone(), silence });
+                }
+                false if silence >= START => return Err(CaptureError::Silent { device: device.clone() }),
+                _ => {}
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
