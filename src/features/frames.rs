@@ -131,7 +131,7 @@ pub fn normalise(row: &mut [f32]) {
 }
 
 /// Inner product, in eight independent lanes so that the compiler vectorises it.
-#[inline]
+#[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0f32; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));

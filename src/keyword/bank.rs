@@ -4,6 +4,7 @@ use ndarray::{ArrayView2, linalg::general_mat_mul};
 
 use super::dtw::{Alignment, SubsequenceDtw};
 use crate::features::Frames;
+use crate::features::frames::dot;
 
 /// Templates stacked row upon row. Rows must have unit length.
 #[derive(Clone, Debug)]
@@ -84,6 +85,7 @@ impl TemplateBank {
 /// The running state of a bank against one stream.
 #[derive(Clone, Debug)]
 pub struct BankTracker {
+    arch: pulp::Arch,
     dtw: Vec<SubsequenceDtw>,
     costs: Vec<f32>,
     alignments: Vec<Alignment>,
@@ -94,7 +96,12 @@ impl BankTracker {
     pub fn new(bank: &TemplateBank) -> Self {
         let dtw: Vec<_> =
             bank.offsets.windows(2).map(|pair| SubsequenceDtw::new(pair[1] - pair[0])).collect();
-        Self { alignments: Vec::with_capacity(dtw.len()), costs: Vec::with_capacity(bank.rows.rows()), dtw }
+        Self {
+            arch: pulp::Arch::new(),
+            alignments: Vec::with_capacity(dtw.len()),
+            costs: Vec::with_capacity(bank.rows.rows()),
+            dtw,
+        }
     }
 
     /// Forgets the stream; frame numbers begin at zero again.
@@ -106,7 +113,10 @@ impl BankTracker {
     pub fn push(&mut self, bank: &TemplateBank, frame: &[f32]) -> &[Alignment] {
         let mut costs = std::mem::take(&mut self.costs);
         costs.clear();
-        costs.extend(bank.rows.iter().map(|row| 1.0 - crate::features::frames::dot(row, frame)));
+        self.arch.dispatch(
+            #[inline(always)]
+            || costs.extend(bank.rows.iter().map(|row| 1.0 - dot(row, frame))),
+        );
         self.advance(bank, &costs);
         self.costs = costs;
         &self.alignments
@@ -114,9 +124,16 @@ impl BankTracker {
 
     fn advance(&mut self, bank: &TemplateBank, costs: &[f32]) -> &[Alignment] {
         self.alignments.clear();
-        for (dtw, rows) in self.dtw.iter_mut().zip(bank.offsets.windows(2)) {
-            self.alignments.push(dtw.push(&costs[rows[0]..rows[1]]));
-        }
+        let Self { arch, dtw, alignments, .. } = self;
+        // The loops are compiled once more for wider vectors than every machine has.
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (dtw, rows) in dtw.iter_mut().zip(bank.offsets.windows(2)) {
+                    alignments.push(dtw.push(&costs[rows[0]..rows[1]]));
+                }
+            },
+        );
         &self.alignments
     }
 }

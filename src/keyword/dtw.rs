@@ -68,6 +68,7 @@ impl SubsequenceDtw {
 
     /// Extends all alignments by the stream's next frame, given its local cost against each
     /// template row.
+    #[inline(always)]
     pub fn push(&mut self, costs: &[f32]) -> Alignment {
         let rows = costs.len();
         let Column { local, total, start } = &mut self.current;
