@@ -72,7 +72,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
                 let [outputs, inputs, time, bands] = layer.shape;
                 let padded = at.bands + 2 * layer.pad;
                 let empty = outputs == 0 || time == 0 || !(1..=padded).contains(&bands);
-                if empty || inputs != at.channels || outputs % PANEL > 0 {
+                if empty || inputs != at.channels || !outputs.is_multiple_of(PANEL) {
                     return Err(misfit);
                 }
                 (at.kept, at.pad) = (time - 1, layer.pad);
