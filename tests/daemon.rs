@@ -1,6 +1,6 @@
 //! The daemon end to end: a virtual microphone into which recordings are played, a private bus, the built
 //! binary, and clients of the bus as anybody has them.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod detect;
 mod devices;
+mod doctor;
 mod enroll;
 mod monitor;
 mod output;
@@ -55,6 +56,8 @@ enum Command {
     Detect(detect::Args),
     /// List, show or remove enrolled phrases
     Profiles(profiles::Args),
+    /// Look whether everything is as the daemon needs it
+    Doctor(doctor::Args),
     /// List the microphones
     Devices(devices::Args),
     /// Run over whole folders of recordings
@@ -101,6 +104,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
         Command::Run(args) => run::run(cli.config, cli.store, args),
+        Command::Doctor(args) => doctor::run(cli.config.as_deref(), cli.store, args),
         Command::Devices(args) => devices::run(args),
         Command::Status(args) => status::run(args),
         Command::Monitor(args) => monitor::run(args),

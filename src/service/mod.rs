@@ -22,7 +22,7 @@ pub mod notice;
 mod outbox;
 mod priority;
 mod record;
-mod roster;
+pub mod roster;
 mod signals;
 mod sinks;
 mod supervisor;
@@ -34,7 +34,8 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use crate::config::{Config, ConfigError, default_store};
+use crate::audio::capture::{CaptureOptions, ChannelChoice};
+use crate::config::{Channel, Config, ConfigError, default_store};
 use crate::inference::InferenceError;
 use crate::models::ModelError;
 use crate::store::Store;
@@ -61,6 +62,17 @@ impl Options {
     fn store(&self, config: &Config) -> Result<Store, ServiceError> {
         let folder = self.store.clone().or_else(|| config.store.path.clone()).or_else(default_store);
         folder.map(Store::new).ok_or(ServiceError::NoStore)
+    }
+}
+
+/// The configured microphone, or `device` in its place.
+pub fn capture_options(config: &Config, device: Option<&str>) -> CaptureOptions {
+    CaptureOptions {
+        device: device.map(String::from).or_else(|| config.audio.device.clone()),
+        channel: match config.audio.channel {
+            Channel::Mix => ChannelChoice::Mix,
+            Channel::Only(number) => ChannelChoice::Only(number.get()),
+        },
     }
 }
 

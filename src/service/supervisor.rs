@@ -16,9 +16,9 @@ use super::roster::{self, Roster};
 use super::sinks::Sinks;
 use super::systemd::{self, Watchdog};
 use super::watch::{Watch, microphone_places};
-use super::{Options, ServiceError};
-use crate::audio::capture::{CaptureError, CaptureOptions, ChannelChoice, Health, Realtime, Retry};
-use crate::config::{Channel, Config};
+use super::{Options, ServiceError, capture_options};
+use crate::audio::capture::{CaptureError, Health, Realtime, Retry};
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::rule::Rule;
 use crate::models::{ModelError, Models};
@@ -28,6 +28,9 @@ use crate::store::Store;
 const TICK: Duration = Duration::from_millis(250);
 /// Exact zeros for so long are no room, however quiet.
 const DEAD_AFTER: Duration = Duration::from_secs(5);
+/// After so long, and then ever less often, the microphone is opened again: what is said in that moment is
+/// lost, and some sources are silent whenever nobody speaks.
+const REVIVED_AFTER: Duration = Duration::from_secs(60);
 /// Losses are a problem until there were none for so long.
 const LOSS_FORGOTTEN: Duration = Duration::from_secs(10);
 /// An order to open the microphone that takes longer hangs.
@@ -248,7 +251,7 @@ impl Supervisor {
             let text = "the microphone gives digital silence: is it muted, or another one the default?";
             self.problems.insert(Problem::Silence, text.into());
             // A removed source often leaves a stream that lives on in silence.
-            if health.dead_for >= DEAD_AFTER * (1 << microphone.revivals.min(4))
+            if health.dead_for >= REVIVED_AFTER * (1 << microphone.revivals.min(4))
                 && microphone.opening.is_none()
             {
                 microphone.revivals += 1;
@@ -389,13 +392,7 @@ impl Supervisor {
             return;
         }
         self.microphone.opening = Some(Instant::now());
-        let options = CaptureOptions {
-            device: self.options.device.clone().or_else(|| self.config.audio.device.clone()),
-            channel: match self.config.audio.channel {
-                Channel::Mix => ChannelChoice::Mix,
-                Channel::Only(number) => ChannelChoice::Only(number.get()),
-            },
-        };
+        let options = capture_options(&self.config, self.options.device.as_deref());
         self.order(Order::Open(options));
     }
 
