@@ -39,7 +39,7 @@ pub struct Daemon {
     events: Receiver<Value>,
     seen: Vec<Value>,
     config: PathBuf,
-    notify: UnixDatagram,
+    notices: Receiver<String>,
     /// What it told the service manager.
     pub notified: Vec<String>,
 }
@@ -52,7 +52,17 @@ impl Daemon {
         let socket = home.path("notify");
         let _ = std::fs::remove_file(&socket);
         let notify = UnixDatagram::bind(&socket).unwrap();
-        notify.set_nonblocking(true).unwrap();
+        // Read at once, as systemd does: whoever writes to a full socket waits.
+        let (teller, notices) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = notify.recv(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if text.lines().any(|line| teller.send(line.into()).is_err()) {
+                    return;
+                }
+            }
+        });
         let log = std::fs::File::options().create(true).append(true).open(home.path("daemon.log")).unwrap();
         let mut child = home
             .command(env!("CARGO_BIN_EXE_wakeword"))
@@ -74,7 +84,7 @@ impl Daemon {
                 let _ = sender.send(serde_json::from_str(&line).unwrap());
             }
         });
-        Self { child, events, seen: Vec::new(), config: file, notify, notified: Vec::new() }
+        Self { child, events, seen: Vec::new(), config: file, notices, notified: Vec::new() }
     }
 
     pub fn id(&self) -> u32 {
@@ -131,11 +141,7 @@ impl Daemon {
     #[track_caller]
     pub fn wait_for_notice(&mut self, line: &str) {
         super::home::wait_until(line, || {
-            let mut buffer = [0; 4096];
-            while let Ok(length) = self.notify.recv(&mut buffer) {
-                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-                self.notified.extend(text.lines().map(String::from));
-            }
+            self.notified.extend(self.notices.try_iter());
             self.notified.iter().any(|told| told.starts_with(line))
         });
     }
