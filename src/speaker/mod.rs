@@ -1,5 +1,8 @@
 //! Speaker verification.
 
+mod clip;
+pub mod voice;
+
 use std::ops::Range;
 
 use crate::features::frames::{dot, normalise};
