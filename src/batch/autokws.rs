@@ -1,9 +1,7 @@
 //! The Auto-KWS 2021 challenge: its folders, its predictions.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -229,12 +227,5 @@ pub fn write_predictions(path: &Path, predictions: &[Prediction]) -> Result<(), 
         lines.extend_from_slice(prediction.name.as_bytes());
         lines.extend_from_slice(if prediction.accepted { b"\t1\n" } else { b"\t0\n" });
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    // Temporary files are for their owner alone; a scorer may be somebody else.
-    let permissions = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder).map_err(failed)?;
-    file.write_all(&lines).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    super::write_whole(path, &lines).map_err(failed)
 }

@@ -11,6 +11,7 @@ mod monitor;
 mod output;
 mod profiles;
 mod run;
+mod speakers;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ enum Command {
     Doctor(doctor::Args),
     /// List the microphones
     Devices(devices::Args),
+    /// Tell people apart by their voice, whatever they say
+    Speakers(speakers::Args),
     /// Run over whole folders of recordings
     Batch(batch::Args),
     /// Check or show the configuration
@@ -102,6 +105,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Enroll(args) => enroll::run(&context()?, args),
         Command::Detect(args) => detect::run(&context()?, args),
         Command::Profiles(args) => profiles::run(&context()?, args),
+        Command::Speakers(args) => speakers::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
         Command::Run(args) => run::run(cli.config, cli.store, args),
         Command::Doctor(args) => doctor::run(cli.config.as_deref(), cli.store, args),

@@ -1,0 +1,146 @@
+//! `wakeword speakers`
+
+mod embed;
+mod identify;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rayon::prelude::*;
+use serde_json::json;
+use wakeword::audio::{AudioError, read_clip};
+use wakeword::inference::{InferenceError, SpeakerNet};
+use wakeword::speaker::SpeakerEncoder;
+use wakeword::speaker::voice::{self, Voice};
+
+use super::{Context, Outcome};
+
+/// Arguments of `speakers`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  wakeword speakers enroll anna --from anna/
+  wakeword speakers identify evening.wav
+  wakeword speakers embed *.wav --npy embeddings.npy")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Learn how somebody sounds, whatever they say
+    #[command(after_help = "\
+Example:
+  wakeword speakers enroll anna --from anna/
+
+Five or more recordings of a few seconds each, of different days if possible.")]
+    Enroll {
+        /// Who it is
+        name: String,
+        /// Recordings of this person alone, or a folder of them (WAV or FLAC)
+        #[arg(long, required = true, num_args = 1.., value_name = "DIR|FILE")]
+        from: Vec<PathBuf>,
+        /// Replace a speaker of this name
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Say which of the enrolled speakers is heard in recordings, or that it is none of them
+    Identify(identify::Args),
+    /// Write how recordings sound as vectors, for other programs
+    Embed(embed::Args),
+    /// The enrolled speakers, one a line
+    #[command(after_help = "Example:\n  wakeword speakers list")]
+    List,
+    /// Delete a speaker for good
+    #[command(after_help = "Example:\n  wakeword speakers remove anna")]
+    Remove {
+        /// Who it is
+        name: String,
+    },
+}
+
+pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
+    match args.command {
+        Command::Enroll { name, from, replace } => enroll(context, &name, &from, replace),
+        Command::Identify(args) => identify::run(context, &args),
+        Command::Embed(args) => embed::run(context, &args),
+        Command::List => list(context),
+        Command::Remove { name } => {
+            context.store()?.remove_voice(&name)?;
+            eprintln!("removed {name}");
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// A recording without an embedding.
+#[derive(Debug, thiserror::Error)]
+enum EmbedError {
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    #[error("{0}: no sound in it")]
+    Silent(PathBuf),
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+/// The embeddings of `files` in their order, worked out on all cores.
+fn embed_files(net: &SpeakerNet, files: &[PathBuf]) -> Vec<Result<Vec<f32>, EmbedError>> {
+    files.par_iter().map_init(SpeakerEncoder::default, |encoder, file| embed(net, encoder, file)).collect()
+}
+
+fn embed(net: &SpeakerNet, encoder: &mut SpeakerEncoder, file: &Path) -> Result<Vec<f32>, EmbedError> {
+    let clip = read_clip(file)?;
+    encoder.embed_clip(net, &clip.samples)?.ok_or_else(|| EmbedError::Silent(file.into()))
+}
+
+fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> anyhow::Result<Outcome> {
+    let store = context.store()?;
+    // Also when it is to be replaced: a name that cannot be stored is best known before the work.
+    match store.check_voice_free(name) {
+        Err(wakeword::store::StoreError::VoiceExists(_)) if replace => {}
+        other => other?,
+    }
+    let mut files = Vec::new();
+    for place in from {
+        if place.is_dir() {
+            files.extend(wakeword::enroll::takes::audio_files(place)?);
+        } else {
+            files.push(place.clone());
+        }
+    }
+    anyhow::ensure!(!files.is_empty(), "no WAV or FLAC recordings in {}", from[0].display());
+    let models = context.models()?;
+    let embeddings = embed_files(&models.speaker, &files).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let embedding = voice::mean(embeddings.iter().map(|embedding| &embedding[..]));
+    let clips = u32::try_from(files.len())?;
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    let path = store.save_voice(&Voice {
+        name: name.into(),
+        created,
+        models: models.fingerprint.clone(),
+        clips,
+        embedding,
+    })?;
+    writeln!(std::io::stdout(), "enrolled the voice of {name} from {clips} recordings: {}", path.display())?;
+    Ok(Outcome::Done)
+}
+
+fn list(context: &Context) -> anyhow::Result<Outcome> {
+    let store = context.store()?;
+    let mut outcome = Outcome::Done;
+    let mut out = std::io::stdout().lock();
+    for name in store.voice_names()? {
+        match store.load_voice(&name) {
+            Ok(voice) => writeln!(out, "{}", json!({ "name": voice.name, "recordings": voice.clips }))?,
+            // One bad file must not hide the others.
+            Err(error) => {
+                eprintln!("wakeword: {error}");
+                outcome = Outcome::Partial;
+            }
+        }
+    }
+    Ok(outcome)
+}
