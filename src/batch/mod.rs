@@ -2,6 +2,7 @@
 
 pub mod autokws;
 pub mod clips;
+pub mod sbi;
 pub mod score;
 
 use std::io::{self, Write as _};

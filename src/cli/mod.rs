@@ -11,6 +11,7 @@ mod monitor;
 mod output;
 mod profiles;
 mod run;
+mod sbi;
 mod speakers;
 mod status;
 
@@ -73,6 +74,8 @@ enum Command {
     Status(status::Args),
     /// Follow what the running daemon says on the bus
     Monitor(monitor::Args),
+    /// Recognise lists of recordings by SpeechIO's interface
+    Sbi(sbi::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -112,6 +115,8 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Devices(args) => devices::run(args),
         Command::Status(args) => status::run(args),
         Command::Monitor(args) => monitor::run(args),
+        // These also help with a configuration that cannot be used.
+        Command::Sbi(args) => sbi::run(&context()?, args),
         // These also help with a configuration that cannot be used.
         Command::Config(args) => config::run(cli.config.as_deref(), cli.store, args),
         Command::Completions(args) => completions::run(args),

@@ -21,6 +21,8 @@ use crate::speaker::{SpeakerEncoder, cosine};
 
 /// Takes needed for a profile.
 pub const MIN_TAKES: usize = 3;
+/// Takes needed for a profile that is one of a list.
+pub const MIN_LISTED_TAKES: usize = 2;
 /// Lowest scales: takes that agree less than this would make every score explode.
 const MIN_SCALE: f32 = 0.03;
 /// Lowest voice scale, for takes from changing microphones.
@@ -35,6 +37,9 @@ pub enum EnrolError {
     /// Not enough takes.
     #[error("{0} usable takes, {MIN_TAKES} are needed; record five")]
     TooFew(usize),
+    /// Not enough takes even for a phrase that only has to be told from others of a list.
+    #[error("{0} usable takes, {MIN_LISTED_TAKES} are needed")]
+    TooFewListed(usize),
     /// A network failed.
     #[error(transparent)]
     Inference(#[from] InferenceError),
@@ -54,6 +59,19 @@ pub fn learn(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), E
     if takes.len() < MIN_TAKES {
         return Err(EnrolError::TooFew(takes.len()));
     }
+    learn_all(models, takes)
+}
+
+/// Like [`learn`], from as few as two takes. Their scales alone are too unsure to decide by: this is for
+/// lists of phrases, whose matching leans on what is usual.
+pub fn learn_listed(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), EnrolError> {
+    if takes.len() < MIN_LISTED_TAKES {
+        return Err(EnrolError::TooFewListed(takes.len()));
+    }
+    learn_all(models, takes)
+}
+
+fn learn_all(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), EnrolError> {
     let mut analyst = Analyst::new(models);
     let analysed: Vec<Analysed> = takes
         .iter()
