@@ -2,6 +2,7 @@
 
 pub mod autokws;
 pub mod clips;
+pub mod eval;
 pub mod sbi;
 pub mod score;
 

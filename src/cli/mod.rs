@@ -7,6 +7,7 @@ mod detect;
 mod devices;
 mod doctor;
 mod enroll;
+mod eval;
 mod monitor;
 mod output;
 mod profiles;
@@ -20,7 +21,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use wakeword::config::{Config, default_store};
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
@@ -74,6 +76,8 @@ enum Command {
     Status(status::Args),
     /// Follow what the running daemon says on the bus
     Monitor(monitor::Args),
+    /// Measure on recordings of which is known what should be heard in them
+    Eval(eval::Args),
     /// Recognise lists of recordings by SpeechIO's interface
     Sbi(sbi::Args),
     /// Print completions for a shell
@@ -90,8 +94,16 @@ pub enum Outcome {
 
 /// Parses the command line, runs it, reports its error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // The programs whose options `eval` shares call a part of the dataset its configuration.
+    let part = match cli.command {
+        Command::Eval(_) if matches.value_source("config") == Some(ValueSource::CommandLine) => {
+            std::mem::replace(&mut cli.config, std::env::var_os("WAKEWORD_CONFIG").map(PathBuf::from))
+        }
+        _ => None,
+    };
+    match run(cli, part) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Partial) => ExitCode::from(3),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -102,7 +114,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<Outcome> {
+fn run(cli: Cli, part: Option<PathBuf>) -> anyhow::Result<Outcome> {
     let context = || Context::new(cli.config.as_deref(), cli.store.clone());
     match cli.command {
         Command::Enroll(args) => enroll::run(&context()?, args),
@@ -110,13 +122,13 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Speakers(args) => speakers::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
+        Command::Eval(args) => eval::run(&context()?, &args, part.as_deref()),
+        Command::Sbi(args) => sbi::run(&context()?, args),
         Command::Run(args) => run::run(cli.config, cli.store, args),
         Command::Doctor(args) => doctor::run(cli.config.as_deref(), cli.store, args),
         Command::Devices(args) => devices::run(args),
         Command::Status(args) => status::run(args),
         Command::Monitor(args) => monitor::run(args),
-        // These also help with a configuration that cannot be used.
-        Command::Sbi(args) => sbi::run(&context()?, args),
         // These also help with a configuration that cannot be used.
         Command::Config(args) => config::run(cli.config.as_deref(), cli.store, args),
         Command::Completions(args) => completions::run(args),

@@ -1,0 +1,169 @@
+//! Recordings with a table of what is said in them.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::features::SAMPLE_RATE;
+
+/// Recordings to evaluate on.
+#[derive(Debug)]
+pub struct Dataset {
+    /// Folder of the takes.
+    pub takes: PathBuf,
+    /// The phrase, in one token: `hello_sunflower`.
+    pub token: String,
+    /// Sorted by path.
+    pub recordings: Vec<Recording>,
+}
+
+/// One recording and what is said in it.
+#[derive(Debug)]
+pub struct Recording {
+    /// WAV or FLAC.
+    pub path: PathBuf,
+    /// In the order of the table.
+    pub segments: Vec<Segment>,
+}
+
+/// Something said, or another sound.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Where, in samples at 16 kHz.
+    pub samples: Range<u64>,
+    /// Whether it should be accepted.
+    pub accept: bool,
+}
+
+/// A dataset that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There are no recordings.
+    #[error(
+        "{0}.tsv: not there, and {0}/ holds no table; a split is SPLIT.tsv beside SPLIT.flac or .wav, or a folder of such pairs"
+    )]
+    NoTables(PathBuf),
+    /// A table without its recording.
+    #[error("{0}: no recording of this name ending in .flac or .wav beside it")]
+    NoRecording(PathBuf),
+    /// A table without a column.
+    #[error("{path}: no column {column:?} in its first line; needed are start_s, end_s, text and expected")]
+    Column {
+        /// The table.
+        path: PathBuf,
+        /// What is missing.
+        column: &'static str,
+    },
+    /// A line of a table that says nothing.
+    #[error("{path}:{line}: expected start and end in seconds, and accept or refuse")]
+    Line {
+        /// The table.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+    },
+    /// More than one phrase to accept, for one enrolment.
+    #[error(
+        "{path}:{line}: {found:?} is to be accepted, and elsewhere {phrase:?}; an enrolment has one phrase"
+    )]
+    Phrases {
+        /// The table.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// Here.
+        found: String,
+        /// Before.
+        phrase: String,
+    },
+}
+
+impl Dataset {
+    /// The takes in `folder/config` and the recordings of `split`: `folder/split.tsv` with a recording beside
+    /// it, or all such pairs in the folder `folder/split`.
+    pub fn read(folder: &Path, config: &str, split: &str) -> Result<Self, DatasetError> {
+        let place = folder.join(split);
+        let table = suffixed(&place, "tsv");
+        let tables = if table.is_file() { vec![table] } else { tables(&place)? };
+        if tables.is_empty() {
+            return Err(DatasetError::NoTables(place));
+        }
+        let mut phrase = None;
+        let recordings =
+            tables.iter().map(|table| read_table(table, &mut phrase)).collect::<Result<Vec<_>, _>>()?;
+        let words = phrase.unwrap_or_else(|| config.to_owned());
+        let token = words.split_whitespace().collect::<Vec<_>>().join("_");
+        Ok(Self { takes: folder.join(config), token, recordings })
+    }
+}
+
+/// `path` and an ending; a dot in the name stays.
+fn suffixed(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+fn tables(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let failed = |source| DatasetError::Io { path: folder.into(), source };
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let paths = std::fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "tsv"));
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_table(path: &Path, phrase: &mut Option<String>) -> Result<Recording, DatasetError> {
+    let recording = ["flac", "wav"].map(|ending| path.with_extension(ending));
+    let recording = recording.into_iter().find(|path| path.is_file());
+    let recording = recording.ok_or_else(|| DatasetError::NoRecording(path.into()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| DatasetError::Io { path: path.into(), source })?;
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
+    let column = |column: &'static str| {
+        let at = header.iter().position(|title| *title == column);
+        at.ok_or_else(|| DatasetError::Column { path: path.into(), column })
+    };
+    let [start, end, said, expected] =
+        [column("start_s")?, column("end_s")?, column("text")?, column("expected")?];
+    let mut segments = Vec::new();
+    for (index, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let number = index + 2;
+        let wrong = || DatasetError::Line { path: path.into(), line: number };
+        let fields: Vec<&str> = line.split('\t').collect();
+        let field = |column: usize| fields.get(column).copied().ok_or_else(wrong);
+        let sample = |column: usize| {
+            let seconds: f64 = field(column)?.trim().parse().map_err(|_| wrong())?;
+            Ok((seconds * SAMPLE_RATE as f64) as u64)
+        };
+        let accept = match field(expected)?.trim() {
+            "accept" => true,
+            "refuse" => false,
+            _ => return Err(wrong()),
+        };
+        let found = field(said)?.trim();
+        match phrase {
+            _ if !accept => {}
+            None => *phrase = Some(found.to_owned()),
+            Some(phrase) if phrase == found => {}
+            Some(phrase) => {
+                let (found, phrase) = (found.to_owned(), phrase.clone());
+                return Err(DatasetError::Phrases { path: path.into(), line: number, found, phrase });
+            }
+        }
+        segments.push(Segment { samples: sample(start)?..sample(end)?, accept });
+    }
+    Ok(Recording { path: recording, segments })
+}

@@ -1,0 +1,61 @@
+//! Evaluation on recordings of which is known what should be heard in them.
+
+pub mod chunks;
+pub mod dataset;
+pub mod outcome;
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::event::{Detection, Event};
+use crate::engine::rule::Rule;
+use crate::features::HOP;
+use crate::inference::InferenceError;
+use crate::models::Models;
+use crate::profile::Profile;
+
+/// Everything that decides on a recording.
+pub struct Detector {
+    /// Shared.
+    pub models: Arc<Models>,
+    /// Whom to listen for.
+    pub profile: Arc<Profile>,
+    /// When to accept.
+    pub rule: Rule,
+}
+
+impl Detector {
+    fn engine(&self) -> Result<Engine, InferenceError> {
+        Engine::new(self.models.clone(), std::slice::from_ref(&self.profile), self.rule.clone())
+    }
+
+    /// The verdicts on `samples`, given to the engine all at once.
+    pub fn whole(&self, samples: &[f32]) -> Result<Vec<Event>, InferenceError> {
+        self.stream(samples, samples.len())
+    }
+
+    /// The verdicts on `samples`, given to the engine 10 ms at a time.
+    pub fn streamed(&self, samples: &[f32]) -> Result<Vec<Event>, InferenceError> {
+        self.stream(samples, HOP)
+    }
+
+    fn stream(&self, samples: &[f32], block: usize) -> Result<Vec<Event>, InferenceError> {
+        let mut engine = self.engine()?;
+        let mut events = Vec::new();
+        for block in samples.chunks(block.max(1)) {
+            engine.push(block, |event| events.push(event))?;
+        }
+        engine.finish(|event| events.push(event))?;
+        events.retain(|event| verdict(event).is_some());
+        Ok(events)
+    }
+}
+
+/// The detection of a verdict; `None` for a candidate, which is none yet.
+pub fn verdict(event: &Event) -> Option<&Detection> {
+    match event {
+        Event::Candidate(_) => None,
+        Event::Accepted(detection) => Some(detection),
+        Event::Rejected(rejection) => Some(&rejection.detection),
+    }
+}

@@ -1,0 +1,78 @@
+//! What was decided against what should have been: one token an outcome.
+
+use super::dataset::Segment;
+use crate::engine::event::{Detection, Event};
+
+/// The token of an outcome in which nothing is accepted.
+pub const NONE: &str = "none";
+
+/// One thing said, or one false alarm where nothing is in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether it should be accepted.
+    pub target: bool,
+    /// Whether it was.
+    pub accepted: bool,
+}
+
+/// The outcomes of a recording: one a segment, in their order, then one for each acceptance that answers to
+/// no segment, or to one that had its own already.
+pub fn outcomes(segments: &[Segment], events: &[Event]) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> =
+        segments.iter().map(|segment| Outcome { target: segment.accept, accepted: false }).collect();
+    let mut extra = 0;
+    for event in events {
+        let Event::Accepted(detection) = event else { continue };
+        let nearest = (0..segments.len()).max_by_key(|index| overlap(&segments[*index], detection));
+        match nearest {
+            Some(index) if overlap(&segments[index], detection) > 0 && !outcomes[index].accepted => {
+                outcomes[index].accepted = true;
+            }
+            _ => extra += 1,
+        }
+    }
+    outcomes.extend((0..extra).map(|_| Outcome { target: false, accepted: true }));
+    outcomes
+}
+
+/// Samples that they share.
+fn overlap(segment: &Segment, heard: &Detection) -> u64 {
+    segment.samples.end.min(heard.end).saturating_sub(segment.samples.start.max(heard.start))
+}
+
+/// Rates of outcomes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Share of wrong outcomes: the word error rate of one-word texts.
+    pub word_error_rate: f64,
+    /// Letters to change in all texts, by letters of the true ones.
+    pub character_error_rate: f64,
+    /// Share of the phrases that were not accepted.
+    pub miss_rate: f64,
+    /// Acceptances of anything else.
+    pub false_accepts: usize,
+}
+
+impl Rates {
+    /// Rates of `outcomes` whose phrase is written `token`. Without any outcome, nothing is wrong.
+    pub fn of(outcomes: &[Outcome], token: &str) -> Self {
+        let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
+        let (missed, false_accepts) =
+            (count(|one| one.target && !one.accepted), count(|one| !one.target && one.accepted));
+        let wrong = missed + false_accepts;
+        let letters: usize = outcomes.iter().map(|one| text(one.target, token).chars().count()).sum();
+        let changed = wrong * strsim::levenshtein(token, NONE);
+        let rate = |part: usize, all: usize| if all == 0 { 0.0 } else { part as f64 / all as f64 };
+        Self {
+            word_error_rate: rate(wrong, outcomes.len()),
+            character_error_rate: rate(changed, letters),
+            miss_rate: rate(missed, count(|one| one.target)),
+            false_accepts,
+        }
+    }
+}
+
+/// The token of an outcome.
+pub fn text(accepted: bool, token: &str) -> &str {
+    if accepted { token } else { NONE }
+}

@@ -1,0 +1,124 @@
+//! `wakeword eval` on the demo, which is a dataset in its layout.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use assert_cmd::cargo::cargo_bin;
+use common::repository;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with the demo as `sets/demo`.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("sets")).unwrap();
+    symlink(repository("enroll/demo"), folder.path().join("sets/demo")).unwrap();
+    folder
+}
+
+fn eval(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(cargo_bin!("wakeword"));
+    command.args(["eval", "--dataset", "sets/demo", "--config", "enroll"]).args(arguments).env_clear();
+    command.env("WAKEWORD_CONFIG", "/dev/null").stdin(Stdio::null()).current_dir(folder);
+    let output = command.output().unwrap();
+    let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.code(), out, error)
+}
+
+#[test]
+fn a_recording_never_has_other_verdicts_for_being_heard_in_chunks() {
+    let folder = folder();
+    for (chunk, stride) in [("5", "1"), ("4.37", "1.21"), ("20", "3")] {
+        let (code, out, error) = eval(
+            folder.path(),
+            &["--split", "living-room", "--chunk-length-s", chunk, "--stride-length-s", stride],
+        );
+        assert_eq!(code, Some(0), "{out}{error}");
+        let result: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&result["chunked"], &result["ways_agree"]), (&true.into(), &true.into()));
+    }
+}
+
+#[test]
+fn the_files_never_differ_from_what_their_readers_expect() {
+    let folder = folder();
+    let (code, out, error) = eval(folder.path(), &["--split", "living-room", "--log-outputs"]);
+    assert_eq!(code, Some(0), "{error}");
+    let result: Value = serde_json::from_str(&out).unwrap();
+    for (field, value) in [("wer", 0.0), ("cer", 0.0), ("miss_rate", 0.0), ("false_accepts_per_hour", 0.0)] {
+        assert_eq!(result[field].as_f64(), Some(value), "{out}");
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("sets_demo_enroll_living-room_eval_results.txt"), "WER: 0.0\nCER: 0.0");
+    let expected: String = common::rows()
+        .iter()
+        .enumerate()
+        .map(|(index, row)| format!("{index}\n{}\n", if row.wake { "hello_sunflower" } else { "none" }))
+        .collect();
+    assert_eq!(read("log_sets_demo_enroll_living-room_targets.txt"), expected);
+    assert_eq!(read("log_sets_demo_enroll_living-room_predictions.txt"), expected);
+}
+
+#[test]
+fn a_wrong_decision_never_goes_uncounted() {
+    let folder = folder();
+    let set = folder.path().join("sets/demo2");
+    fs::create_dir_all(set.join("two")).unwrap();
+    symlink(repository("enroll/demo/enroll"), set.join("enroll")).unwrap();
+    symlink(repository("enroll/demo/living-room.flac"), set.join("two/room.flac")).unwrap();
+    // Of five phrases one is forgotten, and one that nobody says is claimed.
+    let table = fs::read_to_string(repository("enroll/demo/living-room.tsv")).unwrap();
+    let mut lines: Vec<&str> = table.lines().collect();
+    let forgotten = lines.iter().position(|line| line.ends_with("\tphrase")).unwrap();
+    lines.remove(forgotten);
+    lines.push("3.00\t4.00\tdemo\thello sunflower\taccept\tphrase");
+    fs::write(set.join("two/room.tsv"), lines.join("\r\n")).unwrap();
+    let (code, out, error) = eval(folder.path(), &["--dataset", "sets/demo2", "--split", "two"]);
+    assert_eq!(code, Some(2), "an option given twice: {out}{error}");
+
+    let mut command = Command::new(cargo_bin!("wakeword"));
+    command.args([
+        "eval",
+        "--dataset",
+        "sets/demo2/",
+        "--config",
+        "enroll",
+        "--split",
+        "two",
+        "--log-outputs",
+    ]);
+    let output = command.env_clear().env("WAKEWORD_CONFIG", "/dev/null").current_dir(folder.path());
+    let output = output.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let decisions = lines.len() as f64; // less the header, and one acceptance more
+    assert_eq!(result["wer"].as_f64(), Some(2.0 / decisions), "{result}");
+    assert_eq!(result["miss_rate"].as_f64(), Some(0.2), "{result}");
+    assert_eq!(result["false_accepts"].as_u64(), Some(1), "{result}");
+    let said = fs::read_to_string(folder.path().join("log_sets_demo2_enroll_two_predictions.txt")).unwrap();
+    assert!(said.ends_with(&format!("{}\nhello_sunflower\n", lines.len() - 1)), "{said}");
+}
+
+#[test]
+fn chunks_that_would_lose_phrases_are_never_tried() {
+    let folder = folder();
+    for (chunk, stride, reason) in
+        [("1", "1", "do not hold the phrase"), ("3", "1", "use at least"), ("5", "0.1", "too short")]
+    {
+        let arguments = ["--split", "living-room", "--chunk-length-s", chunk, "--stride-length-s", stride];
+        let (code, _, error) = eval(folder.path(), &arguments);
+        assert_eq!(code, Some(1), "{error}");
+        assert!(error.contains(reason), "{error}");
+    }
+    for (split, reason) in [("kitchen", "kitchen.tsv"), ("enroll", "holds no table")] {
+        let (code, _, error) = eval(folder.path(), &["--split", split]);
+        assert_eq!(code, Some(1), "{error}");
+        assert!(error.contains(reason), "{error}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "results of nothing were written");
+}
