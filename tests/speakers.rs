@@ -145,6 +145,18 @@ fn a_file_never_gets_another_vector_for_its_company() {
     let row = |index: usize| &npy[header + index * 192 * 4..header + (index + 1) * 192 * 4];
     assert!(row(1).iter().all(|byte| *byte == 0));
 
+    // A pipe is written to, never replaced.
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    let mut command = wakeword(&folder, &["speakers", "embed", "--npy", "pipe"]);
+    ended(command.args(&files).output().unwrap(), 3);
+    assert!(!std::fs::symlink_metadata(&pipe).unwrap().is_file());
+    assert_eq!(reader.join().unwrap(), npy);
+
     let mut alone = wakeword(&folder, &["speakers", "embed", "--npy", "-"]);
     let alone = alone.arg(take_path(2)).output().unwrap().stdout;
     assert_eq!(&alone[alone.len() - 192 * 4..], row(2));
