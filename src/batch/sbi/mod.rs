@@ -11,18 +11,8 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::audio::{AudioError, read_clip};
-use crate::inference::InferenceError;
 use phrases::PhraseList;
 use scp::Utterance;
-
-/// A recording without a text.
-#[derive(Debug, thiserror::Error)]
-enum UtteranceError {
-    #[error(transparent)]
-    Audio(#[from] AudioError),
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
-}
 
 /// Lines `ID<TAB>TEXT` for all `utterances`, in their order. The text is empty where no phrase fits, and where
 /// a recording cannot be used, which goes to `warn`.
@@ -45,8 +35,8 @@ pub fn recognise(list: &PhraseList<'_>, utterances: &[Utterance], warn: &(dyn Fn
     lines
 }
 
-fn recognise_one<'a>(list: &PhraseList<'a>, path: &Path) -> Result<&'a str, UtteranceError> {
+fn recognise_one<'a>(list: &PhraseList<'a>, path: &Path) -> Result<&'a str, AudioError> {
     let clip = read_clip(path)?;
-    let found = list.best(&clip.samples)?.filter(phrases::Found::is_sure);
+    let found = list.best(&clip.samples).filter(phrases::Found::is_sure);
     Ok(found.map_or("", |found| found.text))
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::enroll::phrase_span;
 use crate::features::mfcc::{self, Mfcc};
-use crate::inference::{InferenceError, VECTOR_DIM};
+use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::TemplateBank;
-use crate::keyword::encoder::encode_recording;
+use crate::keyword::encoder::KeywordEncoder;
 use crate::keyword::score::t_norm;
 use crate::models::Models;
 use crate::phrase::{SURROUNDINGS, costs};
@@ -77,9 +77,9 @@ impl<'a> PhraseList<'a> {
     }
 
     /// The phrase that fits `samples` (16 kHz) best; `None` where nothing is said.
-    pub fn best(&self, samples: &[f32]) -> Result<Option<Found<'a>>, InferenceError> {
-        let Some(span) = phrase_span(samples) else { return Ok(None) };
-        let mut vectors = encode_recording(&self.models.keyword, samples)?;
+    pub fn best(&self, samples: &[f32]) -> Option<Found<'a>> {
+        let span = phrase_span(samples)?;
+        let mut vectors = KeywordEncoder::new(&self.models.keyword).recording(samples);
         vectors.iter_mut().for_each(|vector| self.models.cohort.centre(vector));
         let cohort = costs(&self.models.cohort.vectors.best_matches(&vectors));
         let mut short_list: Vec<(&Phrase<'a>, Vec<f32>)> = self
@@ -105,7 +105,7 @@ impl<'a> PhraseList<'a> {
                 .collect();
             Found { text: phrase.text, score: mean_of_best(&fused) }
         });
-        Ok(found.max_by(|a, b| a.score.total_cmp(&b.score)))
+        found.max_by(|a, b| a.score.total_cmp(&b.score))
     }
 }
 
