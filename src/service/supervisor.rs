@@ -61,6 +61,8 @@ pub struct Supervisor {
     sinks: Sinks,
     watchdog: Watchdog,
     status: Status,
+    /// What the sinks were told last.
+    told: Option<Status>,
     holds: Holds,
     microphone: Microphone,
     problems: BTreeMap<Problem, String>,
@@ -112,6 +114,7 @@ impl Supervisor {
             sinks,
             watchdog: Watchdog::from_environment(),
             status: Status::default(),
+            told: None,
             holds: Holds::default(),
             microphone: Microphone {
                 hearing: false,
@@ -157,8 +160,8 @@ impl Supervisor {
             self.publish();
         }
         systemd::stopping();
-        self.status.state = State::Stopping;
-        self.sinks.publish(&Notice::Status(self.status.clone()));
+        let last = Status { state: State::Stopping, ..self.told.take().unwrap_or_default() };
+        self.sinks.publish(&Notice::Status(last));
         tracing::info!("stopping");
         self.order(Order::Close);
         self.sinks.finish();
@@ -237,27 +240,31 @@ impl Supervisor {
         }
         self.watchdog.fed(samples);
         microphone.samples = samples;
-        let lost = health.lost_samples.saturating_sub(microphone.losses.1);
-        if lost > 0 {
-            microphone.lost_at = Some(now);
-            let text = format!("{lost} samples of audio were lost; is the machine overloaded?");
-            self.problems.insert(Problem::Loss, text);
-        }
+        let lost = health.lost_samples > microphone.losses.1;
         microphone.losses = (health.overruns, health.lost_samples);
+        let dead = health.dead_for >= DEAD_AFTER;
+        if lost {
+            microphone.lost_at = Some(now);
+        }
+        // A removed source often leaves a stream that lives on in silence.
+        let revive = dead
+            && health.dead_for >= REVIVED_AFTER * (1 << microphone.revivals.min(4))
+            && microphone.opening.is_none();
         if health.dead_for.is_zero() {
             microphone.revivals = 0;
             self.problems.remove(&Problem::Silence);
-        } else if health.dead_for >= DEAD_AFTER {
+        }
+        if revive {
+            microphone.revivals += 1;
+            microphone.add_up();
+            self.open_microphone();
+        }
+        if lost {
+            self.problem(Problem::Loss, "audio was lost; is the machine overloaded?");
+        }
+        if dead {
             let text = "the microphone gives digital silence: is it muted, or another one the default?";
-            self.problems.insert(Problem::Silence, text.into());
-            // A removed source often leaves a stream that lives on in silence.
-            if health.dead_for >= REVIVED_AFTER * (1 << microphone.revivals.min(4))
-                && microphone.opening.is_none()
-            {
-                microphone.revivals += 1;
-                microphone.add_up();
-                self.open_microphone();
-            }
+            self.problem(Problem::Silence, text);
         }
     }
 
@@ -354,10 +361,7 @@ impl Supervisor {
         // Whoever held is out of reach, and could not release.
         self.holds.clear();
         self.holds_changed();
-        let text = condition.to_string();
-        if self.problems.insert(Problem::Bus, text.clone()).as_ref() != Some(&text) {
-            self.complain(text);
-        }
+        self.problem(Problem::Bus, &condition.to_string());
     }
 
     // ---- what it does by itself
@@ -431,11 +435,10 @@ impl Supervisor {
     fn read_profiles(&mut self) {
         let Some(models) = &self.models else { return };
         self.roster = Roster::load(&self.store, &models.fingerprint);
-        self.problems.remove(&Problem::Profiles);
-        if !self.roster.broken.is_empty() {
-            let broken = self.roster.broken.join("; ");
-            self.problems.insert(Problem::Profiles, broken.clone());
-            self.complain(broken);
+        if self.roster.broken.is_empty() {
+            self.problems.remove(&Problem::Profiles);
+        } else {
+            self.problem(Problem::Profiles, &self.roster.broken.join("; "));
         }
         tracing::info!(profiles = self.roster.profiles.len(), "profiles read");
         self.update_engine();
@@ -458,7 +461,8 @@ impl Supervisor {
         let store = self.options.store(&config).map_err(|error| failed(&error))?;
         let old = std::mem::replace(&mut self.config, config);
         match self.sinks.update(&old, &self.config, &self.commands.0) {
-            Ok(true) => self.sinks.publish(&Notice::Status(self.status.clone())),
+            // A new bus knows nothing yet.
+            Ok(true) => self.told = None,
             Ok(false) => {}
             Err(error) => {
                 self.config = old;
@@ -493,6 +497,13 @@ impl Supervisor {
 
     // ---- what it tells
 
+    /// Something is wrong from now on; said once.
+    fn problem(&mut self, problem: Problem, text: &str) {
+        if self.problems.insert(problem, text.into()).as_deref() != Some(text) {
+            self.complain(text.into());
+        }
+    }
+
     fn complain(&mut self, text: String) {
         tracing::warn!("{text}");
         self.status.last_error = text;
@@ -519,20 +530,16 @@ impl Supervisor {
             state: self.state(),
             overruns: microphone.past.0 + microphone.losses.0,
             lost_samples: microphone.past.1 + microphone.losses.1,
-            last_error: match self.problems.values().next_back() {
-                Some(problem) => problem.clone(),
-                None => self.status.last_error.clone(),
-            },
             ..self.status.clone()
         };
-        if status == self.status {
+        if self.told.as_ref() == Some(&status) {
             return;
         }
-        if status.state != self.status.state {
+        if self.told.as_ref().is_none_or(|told| told.state != status.state) {
             tracing::info!(state = status.state.name(), "state");
         }
         systemd::status(&status);
-        self.status = status.clone();
+        self.told = Some(status.clone());
         self.sinks.publish(&Notice::Status(status));
     }
 }
