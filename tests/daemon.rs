@@ -241,13 +241,13 @@ fn signals_and_the_service_manager_are_never_ignored() {
     daemon.signal("HUP");
     wait_until("the report", || property(&home, "LastError").contains("treshold"));
     home.play(&home.path("phrase.wav"));
-    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(1.6f32));
+    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(1.6));
     // A good one does what it says.
     daemon.configure("[detection]\nthreshold = 0.9\n");
     daemon.signal("HUP");
     std::thread::sleep(Duration::from_millis(500));
     home.play(&home.path("phrase.wav"));
-    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(0.9f32));
+    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(0.9));
 
     daemon.signal("TERM");
     daemon.wait_for_notice("STOPPING=1");
