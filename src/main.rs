@@ -11,8 +11,8 @@ fn main() -> ExitCode {
     cli::main()
 }
 
-/// Begins again with glibc told to give every large block a mapping of its own. By itself it stops doing so
-/// once one was freed, and then loading the networks leaves holes that stay: 15 MB of the peak. It reads this
+/// Begins again with glibc told to give every block of 1 MiB a mapping of its own. By itself it stops doing so
+/// once one was freed, and then loading the networks leaves holes that stay: 10 MB of the peak. It reads this
 /// from the environment alone, at the start. Where that cannot be, all goes on as it is.
 fn map_large_blocks() {
     const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
@@ -22,6 +22,6 @@ fn map_large_blocks() {
     let mut arguments = std::env::args_os();
     if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
         // Returns only if it fails.
-        let _ = Command::new(program).arg0(name).args(arguments).env(THRESHOLD, "131072").exec();
+        let _ = Command::new(program).arg0(name).args(arguments).env(THRESHOLD, "1048576").exec();
     }
 }
