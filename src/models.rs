@@ -137,6 +137,37 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
 impl Models {
     /// The models of `folder`, or the built-in ones.
     pub fn load(folder: Option<&Path>) -> Result<Self, ModelError> {
+        let Files { keyword, speaker, cohort, fingerprint } = Files::read(folder)?;
+        let foreign = |path: PathBuf, reason: String| ModelError::Foreign { path, reason };
+        let network = |path| move |error: InferenceError| foreign(path, error.to_string());
+        let table: CohortTable =
+            postcard::from_bytes(&cohort.1).map_err(|error| foreign(cohort.0.clone(), error.to_string()))?;
+        Ok(Self {
+            keyword: KeywordNet::load(&keyword.1).map_err(network(keyword.0))?,
+            speaker: SpeakerNet::load(&speaker.1).map_err(network(speaker.0))?,
+            cohort: Cohort::new(&table).map_err(|reason| foreign(cohort.0, reason))?,
+            fingerprint,
+        })
+    }
+
+    /// Whether the files are there and those of the manifest, without parsing them.
+    pub fn check(folder: Option<&Path>) -> Result<(), ModelError> {
+        Files::read(folder).map(drop)
+    }
+}
+
+type Bytes = (PathBuf, Cow<'static, [u8]>);
+
+/// The files of a manifest, with the right checksums.
+struct Files {
+    keyword: Bytes,
+    speaker: Bytes,
+    cohort: Bytes,
+    fingerprint: String,
+}
+
+impl Files {
+    fn read(folder: Option<&Path>) -> Result<Self, ModelError> {
         let source = folder.map_or(Source::Embedded, Source::Folder);
         let manifest = source.read(MANIFEST)?;
         let manifest: Manifest = toml::from_slice(&manifest)
@@ -156,16 +187,7 @@ impl Models {
             Ok((path, bytes))
         };
         let (keyword, speaker, cohort) = (verified(KEYWORD)?, verified(SPEAKER)?, verified(COHORT)?);
-        let foreign = |path: PathBuf, reason: String| ModelError::Foreign { path, reason };
-        let network = |path| move |error: InferenceError| foreign(path, error.to_string());
-        let table: CohortTable =
-            postcard::from_bytes(&cohort.1).map_err(|error| foreign(cohort.0.clone(), error.to_string()))?;
-        Ok(Self {
-            keyword: KeywordNet::load(&keyword.1).map_err(network(keyword.0))?,
-            speaker: SpeakerNet::load(&speaker.1).map_err(network(speaker.0))?,
-            cohort: Cohort::new(&table).map_err(|reason| foreign(cohort.0, reason))?,
-            fingerprint: hex(&fingerprint.finalize()[..8]),
-        })
+        Ok(Self { keyword, speaker, cohort, fingerprint: hex(&fingerprint.finalize()[..8]) })
     }
 }
 

@@ -59,6 +59,11 @@ fn property(home: &Home, name: &str) -> String {
     String::from_utf8(answer.stdout).unwrap().trim().to_owned()
 }
 
+/// Waits until the daemon is on the bus.
+fn wait_for_name(home: &Home) {
+    wait_until("the name", || !property(home, "State").is_empty());
+}
+
 /// The signals of the daemon as another program sees them, until it is dropped.
 struct Monitor {
     child: std::process::Child,
@@ -102,8 +107,8 @@ fn wakes_on_the_bus(rate: u32, channels: u16) {
     let home = home_with(rate, channels);
     let _room = room(&home);
     let mut daemon = Daemon::start(&home, TALKATIVE);
-    daemon.wait_for("listening");
-    wait_until("the name", || property(&home, "State").contains("listening"));
+    daemon.wait_until_it_hears();
+    wait_for_name(&home);
     let monitor = Monitor::start(&home);
     home.play(&home.path("stranger.wav"));
     home.play(&home.path("phrase.wav"));
@@ -150,14 +155,14 @@ fn a_sound_server_that_dies_never_leaves_it_deaf() {
     let mut home = home_with(16_000, 1);
     let mut _room = room(&home);
     let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
     for _ in 0..2 {
         home.kill_sound_server();
         daemon.wait_for("no-device");
         home.start_sound_server();
         home.add_microphone(16_000, 1);
         _room = room(&home);
-        daemon.wait_for("listening");
+        daemon.wait_until_it_hears();
         home.play(&home.path("phrase.wav"));
         daemon.wait_for_wake();
     }
@@ -174,17 +179,20 @@ fn a_microphone_unplugged_or_missing_at_the_start_never_leaves_it_deaf() {
     daemon.wait_for("no-device");
     home.start_sound_server();
     home.add_microphone(16_000, 1);
-    let _room = room(&home);
-    daemon.wait_for("listening");
+    let room = room(&home);
+    daemon.wait_until_it_hears();
     home.play(&home.path("phrase.wav"));
     daemon.wait_for_wake();
+    // What is left of the sound system is silent.
+    drop(room);
     home.remove_microphone();
     daemon.wait("a complaint", |event| {
-        event["event"] == "state" && (event["state"] == "no-device" || event["state"] == "degraded")
+        let silent = || event["last_error"].as_str().is_some_and(|text| text.contains("digital silence"));
+        event["state"] == "no-device" || event["state"] == "degraded" && silent()
     });
     // It comes back with another rate and more channels.
     home.add_microphone(48_000, 2);
-    let _room = room(&home);
+    let _room = self::room(&home);
     wait_until("it to wake again", || {
         home.play(&home.path("phrase.wav"));
         daemon.detections().len() >= 2
@@ -197,7 +205,7 @@ fn a_bus_that_restarts_never_loses_the_daemon() {
     let mut home = home_with(16_000, 1);
     let _room = room(&home);
     let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
     for _ in 0..2 {
         home.kill_bus();
         daemon.wait_for("degraded");
@@ -205,8 +213,8 @@ fn a_bus_that_restarts_never_loses_the_daemon() {
         home.play(&home.path("phrase.wav"));
         daemon.wait_for_wake();
         home.start_bus();
-        daemon.wait_for("listening");
-        wait_until("the name", || property(&home, "State").contains("listening"));
+        daemon.wait_until_it_hears();
+        wait_for_name(&home);
     }
     let monitor = Monitor::start(&home);
     home.play(&home.path("phrase.wav"));
@@ -220,7 +228,7 @@ fn signals_and_the_service_manager_are_never_ignored() {
     let _room = room(&home);
     let mut daemon = Daemon::start(&home, QUIET);
     daemon.wait_for_notice("READY=1");
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
     daemon.wait_for_notice("STATUS=listening");
     daemon.wait_for_notice("WATCHDOG=1");
 
@@ -260,10 +268,9 @@ fn a_muted_daemon_never_listens_and_never_stays_muted_for_a_client_that_left() {
     let home = home_with(16_000, 1);
     let _room = room(&home);
     let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_for("listening");
-    wait_until("the name", || property(&home, "State").contains("listening"));
-    let bus = connect(&home);
-    let proxy = zbus::block_on(zbus::Proxy::new(&bus, NAME, ROOT, "org.wakeword.Wakeword1.Daemon")).unwrap();
+    daemon.wait_until_it_hears();
+    wait_for_name(&home);
+    let (bus, proxy) = client(&home);
     let _cookie: u32 = zbus::block_on(proxy.call("Hold", &("mute", "a test", "tests"))).unwrap();
     daemon.wait_for("held");
     assert_eq!(property(&home, "Muted"), "b true");
@@ -271,15 +278,18 @@ fn a_muted_daemon_never_listens_and_never_stays_muted_for_a_client_that_left() {
     assert!(daemon.detections().is_empty());
     drop(proxy);
     zbus::block_on(bus.close()).unwrap();
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
     home.play(&home.path("phrase.wav"));
     daemon.wait_for_wake();
 }
 
-fn connect(home: &Home) -> zbus::Connection {
-    let address = home.env().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS").unwrap().1;
-    let builder = zbus::connection::Builder::address(address.to_str().unwrap());
-    zbus::block_on(builder.build()).unwrap()
+/// A connection of its own, and the daemon seen over it.
+fn client(home: &Home) -> (zbus::Connection, zbus::Proxy<'static>) {
+    let builder = zbus::connection::Builder::address(home.session_bus().as_str());
+    let bus = zbus::block_on(builder.build()).unwrap();
+    let daemon = zbus::Proxy::new(&bus, NAME, ROOT, "org.wakeword.Wakeword1.Daemon");
+    let daemon = zbus::block_on(daemon).unwrap();
+    (bus, daemon)
 }
 
 #[test]
@@ -288,10 +298,9 @@ fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
     let home = home_with(16_000, 1);
     let _room = room(&home);
     let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_for("listening");
-    wait_until("the name", || property(&home, "State").contains("listening"));
-    let bus = connect(&home);
-    let proxy = zbus::block_on(zbus::Proxy::new(&bus, NAME, ROOT, "org.wakeword.Wakeword1.Daemon")).unwrap();
+    daemon.wait_until_it_hears();
+    wait_for_name(&home);
+    let (_bus, proxy) = client(&home);
     home.play(&home.path("phrase.wav"));
     let event = daemon.wait_for_wake();
     type Details = std::collections::HashMap<String, zbus::OwnedVariant>;
@@ -328,13 +337,15 @@ fn one_damaged_profile_never_silences_the_others() {
     let good = std::fs::read(home.path("store/demo.wakeword")).unwrap();
     std::fs::write(home.path("store/broken.wakeword"), &good[..good.len() / 2]).unwrap();
     let mut daemon = Daemon::start(&home, QUIET);
-    let state = daemon.wait_for("degraded");
-    assert!(state["last_error"].as_str().unwrap().contains("broken.wakeword"), "{state}");
+    daemon.wait("a complaint that names the file", |event| {
+        let named = || event["last_error"].as_str().is_some_and(|text| text.contains("broken.wakeword"));
+        event["state"] == "degraded" && named()
+    });
     home.play(&home.path("phrase.wav"));
     daemon.wait_for_wake();
     // Repaired while it runs: noticed without being told.
     std::fs::remove_file(home.path("store/broken.wakeword")).unwrap();
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
 }
 
 #[test]
@@ -349,7 +360,7 @@ fn a_hook_never_misses_an_event_and_never_delays_one() {
         out.display()
     );
     let mut daemon = Daemon::start(&home, &config);
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
     for times in 1..=2 {
         home.play(&home.path("phrase.wav"));
         daemon.wait_for_wake();

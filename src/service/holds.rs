@@ -4,8 +4,6 @@ use super::command::{CommandError, HoldKind};
 
 /// More holds at once are a client gone wrong.
 const MOST: usize = 256;
-/// Longest reason or application name kept, in characters.
-const LONGEST: usize = 120;
 
 /// The holds in force.
 #[derive(Debug, Default)]
@@ -62,11 +60,6 @@ impl Holds {
     }
 }
 
-/// A caller's text made fit for the log: one line, not endless.
-pub fn printable(text: &str) -> String {
-    text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +87,5 @@ mod tests {
         let distinct: std::collections::HashSet<_> = cookies.iter().collect();
         assert!(distinct.len() == MOST && !cookies.contains(&0));
         assert!(holds.begin(HoldKind::Playback, ":1.1".into()).is_err());
-    }
-
-    #[test]
-    fn a_caller_s_text_never_breaks_the_log() {
-        assert_eq!(printable("a\nb\u{1b}[31m"), "a b [31m");
-        assert_eq!(printable(&"x".repeat(1000)).len(), LONGEST);
     }
 }

@@ -1,7 +1,7 @@
 //! Commands that users have run on events.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
@@ -48,9 +48,8 @@ impl Hooks {
         }
     }
 
-    /// Lets the hooks come to an end, but waits no longer than `patience` for all of them.
-    pub fn finish(self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    /// Lets the hooks come to an end, but waits for all of them no longer than until `deadline`.
+    pub fn finish(self, deadline: Instant) {
         for (_, outbox) in self.hooks {
             outbox.finish(deadline);
         }
@@ -71,6 +70,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
     use std::thread;
+    use std::time::Duration;
 
     use tempfile::TempDir;
 
@@ -110,7 +110,7 @@ mod tests {
         ] {
             hooks.fire(&notice);
         }
-        hooks.finish(PATIENCE);
+        hooks.finish(Instant::now() + PATIENCE);
         let text = |name| fs::read_to_string(folder.path().join(name)).unwrap();
         assert_eq!(text("heard"), "detected 1\n");
         assert_eq!(text("all"), "state listening\ndetected 1\nrejected 2\nstate stopping\n");
@@ -134,7 +134,7 @@ mod tests {
             assert!(begun.elapsed() < PATIENCE);
             thread::sleep(Duration::from_millis(20));
         }
-        hooks.finish(Duration::ZERO);
+        hooks.finish(Instant::now());
         assert!(begun.elapsed() < PATIENCE);
     }
 
@@ -150,7 +150,7 @@ mod tests {
                 hooks.fire(&verdict(sequence, None));
             }
             fs::write(folder.path().join("go"), "").unwrap();
-            hooks.finish(PATIENCE);
+            hooks.finish(Instant::now() + PATIENCE);
         });
         let log = fs::read_to_string(folder.path().join("log")).unwrap();
         let missed = log.split(" missed ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();

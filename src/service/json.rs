@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use serde_json::Value;
@@ -40,9 +40,9 @@ impl JsonLines {
         }
     }
 
-    /// Lets what is left be written, but waits no longer than `patience` for its reader.
-    pub fn finish(self, patience: Duration) {
-        self.outbox.finish(Instant::now() + patience);
+    /// Lets what is left be written, but waits no longer than until `deadline` for its reader.
+    pub fn finish(self, deadline: Instant) {
+        self.outbox.finish(deadline);
     }
 }
 
@@ -60,6 +60,8 @@ fn write_all(records: Receiver<Record>, mut out: impl Write) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::engine::event::Reason;
     use crate::service::notice::State;
@@ -74,7 +76,7 @@ mod tests {
         let lines = JsonLines::new(writer).unwrap();
         let notices = [status(State::Listening), verdict(1, None), verdict(2, Some(Reason::OtherPhrase))];
         notices.iter().for_each(|notice| lines.send(notice));
-        lines.finish(PATIENCE);
+        lines.finish(Instant::now() + PATIENCE);
         let lines: Vec<Value> = BufReader::new(reader)
             .lines()
             .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
@@ -93,7 +95,7 @@ mod tests {
             lines.send(&verdict(sequence, None));
         }
         // Still nobody reads: this waits in vain, which the test would show if it were for ever.
-        lines.finish(Duration::from_millis(50));
+        lines.finish(Instant::now() + Duration::from_millis(50));
         drop(reader);
     }
 

@@ -18,6 +18,7 @@ mod hooks;
 mod json;
 mod listener;
 pub mod log;
+mod microphone;
 pub mod notice;
 mod outbox;
 mod priority;

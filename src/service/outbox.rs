@@ -34,17 +34,20 @@ impl<T: Send + 'static> Outbox<T> {
         Ok(Self { queue, reader, lost: AtomicU64::new(0), ended })
     }
 
-    /// Adds `item`, or drops it if there is no room or nobody reads any more.
-    pub fn push(&self, item: T) {
+    /// Adds `item`, or drops it if there is no room or nobody reads any more. False if it was dropped for
+    /// want of room.
+    pub fn push(&self, item: T) -> bool {
         match self.queue.try_send(item) {
             Ok(()) => self.report(),
             Err(TrySendError::Full(_)) => {
                 if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
                     tracing::warn!("{} is too slow: events are being dropped", self.reader);
                 }
+                return false;
             }
             Err(TrySendError::Disconnected(_)) => {}
         }
+        true
     }
 
     /// Lets the thread do what is left, but waits for it no longer than until `deadline`.

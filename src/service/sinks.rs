@@ -15,7 +15,7 @@ use crate::config::Config;
 
 /// Notices that may wait for the bus.
 const ROOM: usize = 256;
-/// What is left at the end may take so long.
+/// What is left for a bus that is given up may take so long.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The sinks of the daemon. None of them makes it wait.
@@ -38,33 +38,37 @@ impl Sinks {
     /// Replaces those sinks of which `new` says something else than `old`. Whether one came that knows
     /// nothing yet.
     pub fn update(&mut self, old: &Config, new: &Config, commands: &Sender<Command>) -> io::Result<bool> {
-        if old.hooks != new.hooks {
-            std::mem::replace(&mut self.hooks, Hooks::new(&new.hooks)).finish(Duration::ZERO);
-        }
         let other = old.bus != new.bus;
         if other {
             let bus = start_bus(new, commands)?;
             std::mem::replace(&mut self.bus, bus).finish(Instant::now() + PATIENCE);
         }
+        if old.hooks != new.hooks {
+            std::mem::replace(&mut self.hooks, Hooks::new(&new.hooks)).finish(Instant::now());
+        }
         Ok(other)
     }
 
-    /// Tells everybody.
-    pub fn publish(&self, notice: &Notice) {
-        self.bus.push(notice.clone());
+    /// Tells everybody. False if the bus is so far behind that it missed this.
+    pub fn publish(&self, notice: &Notice) -> bool {
         self.hooks.fire(notice);
         if let Some(json) = &self.json {
             json.send(notice);
         }
+        self.tell_bus(notice.clone())
     }
 
-    /// Lets what was told get out.
-    pub fn finish(self) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Tells the bus alone. False if it is so far behind that it missed this.
+    pub fn tell_bus(&self, notice: Notice) -> bool {
+        self.bus.push(notice)
+    }
+
+    /// Lets what was told get out, until `deadline` at the latest.
+    pub fn finish(self, deadline: Instant) {
         self.bus.finish(deadline);
-        self.hooks.finish(deadline.saturating_duration_since(Instant::now()));
+        self.hooks.finish(deadline);
         if let Some(json) = self.json {
-            json.finish(deadline.saturating_duration_since(Instant::now()));
+            json.finish(deadline);
         }
     }
 }

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
-use super::backoff::Backoff;
 use super::command::{Answer, BusCondition, Command, CommandError, HoldKind};
-use super::holds::{Holds, printable};
+use super::holds::Holds;
 use super::listener::{Order, Report};
+use super::microphone::Microphone;
 use super::notice::{Notice, State, Status};
 use super::priority::ask_realtime_kit;
 use super::roster::{self, Roster};
 use super::sinks::Sinks;
-use super::systemd::{self, Watchdog};
-use super::watch::{Watch, microphone_places};
+use super::systemd::Systemd;
+use super::watch::Watch;
 use super::{Options, ServiceError, capture_options};
-use crate::audio::capture::{CaptureError, Health, Realtime, Retry};
+use crate::audio::capture::{CaptureError, Health, Realtime};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::rule::Rule;
@@ -26,15 +26,8 @@ use crate::store::Store;
 
 /// How often it looks around when nothing happens.
 const TICK: Duration = Duration::from_millis(250);
-/// Exact zeros for so long are no room, however quiet.
-const DEAD_AFTER: Duration = Duration::from_secs(5);
-/// After so long, and then ever less often, the microphone is opened again: what is said in that moment is
-/// lost, and some sources are silent whenever nobody speaks.
-const REVIVED_AFTER: Duration = Duration::from_secs(60);
-/// Losses are a problem until there were none for so long.
-const LOSS_FORGOTTEN: Duration = Duration::from_secs(10);
-/// An order to open the microphone that takes longer hangs.
-const OPENING: Duration = Duration::from_secs(10);
+/// What is left to tell at the end may take so long.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Something that is not as it should be, though the daemon listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,35 +52,17 @@ pub struct Supervisor {
     reports: Receiver<Report>,
     commands: (Sender<Command>, Receiver<Command>),
     sinks: Sinks,
-    watchdog: Watchdog,
+    systemd: Systemd,
     status: Status,
     /// What the sinks were told last.
     told: Option<Status>,
+    /// The bus missed something.
+    bus_behind: bool,
     holds: Holds,
     microphone: Microphone,
     problems: BTreeMap<Problem, String>,
     store_watch: Watch,
     stopping: bool,
-}
-
-/// What is known of the microphone.
-struct Microphone {
-    /// Audio came from it.
-    hearing: bool,
-    /// An order to open it was given then and not answered yet.
-    opening: Option<Instant>,
-    retry: Backoff,
-    watch: Watch,
-    /// It was missing or lost since it last gave audio.
-    failed: bool,
-    /// Reopened so many times because it was dead.
-    revivals: u32,
-    /// Overruns and lost samples of this capture, and of those before it.
-    losses: (u64, u64),
-    past: (u64, u64),
-    lost_at: Option<Instant>,
-    /// Samples heard at the last look.
-    samples: u64,
 }
 
 impl Supervisor {
@@ -112,22 +87,12 @@ impl Supervisor {
             reports,
             commands,
             sinks,
-            watchdog: Watchdog::from_environment(),
+            systemd: Systemd::from_environment()?,
             status: Status::default(),
             told: None,
+            bus_behind: false,
             holds: Holds::default(),
-            microphone: Microphone {
-                hearing: false,
-                failed: false,
-                opening: None,
-                retry: Backoff::default(),
-                watch: Watch::new(microphone_places()),
-                revivals: 0,
-                losses: (0, 0),
-                past: (0, 0),
-                lost_at: None,
-                samples: 0,
-            },
+            microphone: Microphone::new(),
             problems: BTreeMap::new(),
             stopping: false,
         })
@@ -158,28 +123,28 @@ impl Supervisor {
             }
             self.look_around();
             self.publish();
+            self.catch_up();
         }
-        systemd::stopping();
-        let last = Status { state: State::Stopping, ..self.told.take().unwrap_or_default() };
-        self.sinks.publish(&Notice::Status(last));
         tracing::info!("stopping");
+        let last = Status { state: State::Stopping, ..self.told.take().unwrap_or_default() };
+        self.tell(Notice::Status(last));
         self.order(Order::Close);
-        self.sinks.finish();
+        let deadline = Instant::now() + PATIENCE;
+        self.systemd.stopping(deadline);
+        self.sinks.finish(deadline);
         Ok(())
     }
 
     // ---- what the listener says
 
     fn hear(&mut self, report: Report) {
-        let now = Instant::now();
-        let microphone = &mut self.microphone;
         match report {
             Report::Opened(name) => {
                 tracing::info!(name, "microphone open");
-                microphone.opening = None;
+                self.microphone.opened();
                 self.status.input_device = name;
             }
-            Report::Lost(error) => self.lost(&error, now),
+            Report::Lost(error) => self.lost(&error),
             Report::Verdict(event) => {
                 let (detection, margin) = (&event.detection, event.detection.margin);
                 match event.reason {
@@ -193,11 +158,11 @@ impl Supervisor {
                         );
                     }
                 }
-                self.sinks.publish(&Notice::Verdict(Arc::new(event)));
+                self.tell(Notice::Verdict(Arc::new(event)));
             }
-            Report::Progress { samples, health } => self.progressed(samples, &health, now),
+            Report::Progress { samples, health } => self.progressed(samples, &health),
             Report::AudioLost { stream, samples } => {
-                self.sinks.publish(&Notice::AudioLost { stream, samples });
+                self.tell(Notice::AudioLost { stream, samples });
             }
             Report::EngineFailed(error) => {
                 self.complain(error.to_string());
@@ -206,21 +171,10 @@ impl Supervisor {
         }
     }
 
-    fn lost(&mut self, error: &CaptureError, now: Instant) {
-        let microphone = &mut self.microphone;
-        let heard = microphone.hearing;
-        microphone.end_of_capture();
-        microphone.failed = true;
+    fn lost(&mut self, error: &CaptureError) {
+        let wait = self.microphone.lost(error.retry(), Instant::now());
         self.status.input_device.clear();
         self.problems.remove(&Problem::Silence);
-        let wait = match error.retry() {
-            // Only for a microphone that had worked: one that never does would be opened without end.
-            Retry::Now if heard => {
-                microphone.retry.hasten(now);
-                Duration::ZERO
-            }
-            _ => microphone.retry.failed(now),
-        };
         let text = error.to_string();
         if text != self.status.last_error {
             tracing::warn!("microphone: {text}; next attempt in {wait:?}");
@@ -228,43 +182,22 @@ impl Supervisor {
         self.status.last_error = text;
     }
 
-    fn progressed(&mut self, samples: u64, health: &Health, now: Instant) {
-        let microphone = &mut self.microphone;
-        if samples > microphone.samples && !microphone.hearing {
-            microphone.hearing = true;
-            microphone.failed = false;
-            if let Realtime::Denied(reason) = &health.realtime {
-                ask_for_priority(reason.clone());
-            }
-            microphone.retry.succeeded();
+    fn progressed(&mut self, samples: u64, health: &Health) {
+        let Some(progress) = self.microphone.progressed(samples, health) else { return };
+        self.systemd.fed(samples);
+        if progress.first
+            && let Realtime::Denied(reason) = &health.realtime
+        {
+            ask_for_priority(reason.clone());
         }
-        self.watchdog.fed(samples);
-        microphone.samples = samples;
-        let lost = health.lost_samples > microphone.losses.1;
-        microphone.losses = (health.overruns, health.lost_samples);
-        let dead = health.dead_for >= DEAD_AFTER;
-        if lost {
-            microphone.lost_at = Some(now);
-        }
-        // A removed source often leaves a stream that lives on in silence.
-        let revive = dead
-            && health.dead_for >= REVIVED_AFTER * (1 << microphone.revivals.min(4))
-            && microphone.opening.is_none();
-        if health.dead_for.is_zero() {
-            microphone.revivals = 0;
-            self.problems.remove(&Problem::Silence);
-        }
-        if revive {
-            microphone.revivals += 1;
-            microphone.add_up();
-            self.open_microphone();
-        }
-        if lost {
-            self.problem(Problem::Loss, "audio was lost; is the machine overloaded?");
-        }
-        if dead {
+        if progress.dead {
             let text = "the microphone gives digital silence: is it muted, or another one the default?";
             self.problem(Problem::Silence, text);
+        } else if health.dead_for.is_zero() {
+            self.problems.remove(&Problem::Silence);
+        }
+        if progress.revive {
+            self.open_microphone();
         }
     }
 
@@ -273,7 +206,6 @@ impl Supervisor {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Hold { kind, reason, application, owner, answer } => {
-                let (reason, application) = (printable(&reason), printable(&application));
                 tracing::info!(?kind, reason, application, "hold");
                 let begun = self.holds.begin(kind, owner.clone());
                 let cookie = begun.as_ref().ok().copied();
@@ -296,9 +228,9 @@ impl Supervisor {
                 }
             }
             Command::Reload { answer } => {
-                systemd::reloading();
+                self.systemd.reloading();
                 let reloaded = self.reload();
-                systemd::ready();
+                self.systemd.ready();
                 if let Err(error) = &reloaded {
                     self.complain(error.to_string());
                 }
@@ -338,8 +270,7 @@ impl Supervisor {
         if muted != self.status.muted {
             self.status.muted = muted;
             if muted {
-                self.microphone.end_of_capture();
-                self.microphone.retry.cancel();
+                self.microphone.closed();
                 self.status.input_device.clear();
                 self.order(Order::Close);
             } else {
@@ -368,23 +299,18 @@ impl Supervisor {
 
     fn look_around(&mut self) {
         let now = Instant::now();
-        let microphone = &mut self.microphone;
-        if microphone.lost_at.is_some_and(|at| now - at > LOSS_FORGOTTEN) {
-            microphone.lost_at = None;
+        if self.microphone.loses(now) {
+            self.problem(Problem::Loss, "audio is lost; is the machine overloaded?");
+        } else {
             self.problems.remove(&Problem::Loss);
         }
-        let waiting =
-            self.status.input_device.is_empty() && microphone.opening.is_none() && !self.status.muted;
-        if microphone.watch.changed() && waiting {
-            microphone.retry.hasten(now);
-        }
-        if microphone.retry.take_due(now) && waiting {
+        let missing = self.status.input_device.is_empty() && !self.status.muted;
+        if self.microphone.due(missing, now) {
             self.open_microphone();
         }
         // Without a microphone no audio can feed the watchdog; what then has to go on is the waiting.
-        let hangs = self.microphone.opening.is_some_and(|since| now - since > OPENING);
-        if !self.microphone.hearing && !hangs {
-            self.watchdog.excused();
+        if self.microphone.waits(now) {
+            self.systemd.alive();
         }
         if self.store_watch.changed() {
             self.read_profiles();
@@ -395,7 +321,7 @@ impl Supervisor {
         if self.status.muted {
             return;
         }
-        self.microphone.opening = Some(Instant::now());
+        self.microphone.ordered(Instant::now());
         let options = capture_options(&self.config, self.options.device.as_deref());
         self.order(Order::Open(options));
     }
@@ -419,7 +345,7 @@ impl Supervisor {
                 self.order(Order::Engine(Box::new(engine)));
                 self.read_profiles();
                 if first {
-                    systemd::ready();
+                    self.systemd.ready();
                 }
                 Ok(())
             }
@@ -442,7 +368,7 @@ impl Supervisor {
         }
         tracing::info!(profiles = self.roster.profiles.len(), "profiles read");
         self.update_engine();
-        self.sinks.publish(&Notice::Profiles(self.roster.profiles.clone()));
+        self.tell(Notice::Profiles(self.roster.profiles.clone()));
     }
 
     fn update_engine(&mut self) {
@@ -459,18 +385,19 @@ impl Supervisor {
         let failed = |error: &dyn std::error::Error| CommandError::Failed(error.to_string());
         let config = Config::load(self.options.config.as_deref()).map_err(|error| failed(&error))?;
         let store = self.options.store(&config).map_err(|error| failed(&error))?;
+        if config.models != self.config.models {
+            Models::check(config.models.path.as_deref()).map_err(|error| failed(&error))?;
+        }
         let old = std::mem::replace(&mut self.config, config);
         match self.sinks.update(&old, &self.config, &self.commands.0) {
-            // A new bus knows nothing yet.
-            Ok(true) => self.told = None,
-            Ok(false) => {}
+            Ok(other) => self.bus_behind |= other,
             Err(error) => {
                 self.config = old;
                 return Err(failed(&error));
             }
         }
         if old.detection != self.config.detection {
-            self.sinks.publish(&Notice::Threshold(self.config.detection.threshold));
+            self.tell(Notice::Threshold(self.config.detection.threshold));
         }
         if store.folder() != self.store.folder() {
             self.store_watch = Watch::new(vec![store.folder().to_owned()]);
@@ -479,8 +406,11 @@ impl Supervisor {
         if old.models != self.config.models {
             self.load_models();
         }
+        if old.service.preroll_s != self.config.service.preroll_s {
+            tracing::warn!("preroll_s changes at the next start");
+        }
         if old.audio != self.config.audio && !self.status.muted {
-            self.microphone.end_of_capture();
+            self.microphone.closed();
             self.open_microphone();
         }
         self.read_profiles();
@@ -525,11 +455,10 @@ impl Supervisor {
     }
 
     fn publish(&mut self) {
-        let microphone = &self.microphone;
         let status = Status {
             state: self.state(),
-            overruns: microphone.past.0 + microphone.losses.0,
-            lost_samples: microphone.past.1 + microphone.losses.1,
+            overruns: self.microphone.overruns(),
+            lost_samples: self.microphone.lost_samples(),
             ..self.status.clone()
         };
         if self.told.as_ref() == Some(&status) {
@@ -538,23 +467,24 @@ impl Supervisor {
         if self.told.as_ref().is_none_or(|told| told.state != status.state) {
             tracing::info!(state = status.state.name(), "state");
         }
-        systemd::status(&status);
+        self.systemd.status(&status);
         self.told = Some(status.clone());
-        self.sinks.publish(&Notice::Status(status));
-    }
-}
-
-impl Microphone {
-    fn end_of_capture(&mut self) {
-        self.hearing = false;
-        self.opening = None;
-        self.add_up();
+        self.tell(Notice::Status(status));
     }
 
-    /// The next capture counts its losses from zero.
-    fn add_up(&mut self) {
-        let (overruns, samples) = std::mem::take(&mut self.losses);
-        self.past = (self.past.0 + overruns, self.past.1 + samples);
+    fn tell(&mut self, notice: Notice) {
+        self.bus_behind |= !self.sinks.publish(&notice);
+    }
+
+    /// What a bus missed that is new or fell behind, it must still learn: all but the events.
+    fn catch_up(&mut self) {
+        let Some(status) = self.told.clone().filter(|_| self.bus_behind) else { return };
+        let news = [
+            Notice::Threshold(self.config.detection.threshold),
+            Notice::Profiles(self.roster.profiles.clone()),
+            Notice::Status(status),
+        ];
+        self.bus_behind = !news.into_iter().all(|notice| self.sinks.tell_bus(notice));
     }
 }
 

@@ -1,84 +1,112 @@
 //! What systemd is told of the service. Without its socket, nothing is told and nothing fails.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use sd_notify::NotifyState;
 
 use super::notice::Status;
+use super::outbox::Outbox;
 
-/// The daemon serves: everything that waits for it may start.
-pub fn ready() {
-    notify(&[NotifyState::Ready]);
-}
+/// Messages that may wait for a service manager that is busy itself.
+const ROOM: usize = 256;
 
-/// The daemon reads its configuration again; [`ready`] ends that.
-pub fn reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => notify(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::warn!("no reload notification: {error}"),
-    }
-}
-
-/// The daemon is on its way out.
-pub fn stopping() {
-    notify(&[NotifyState::Stopping]);
-}
-
-/// The line that `systemctl status` shows.
-pub fn status(status: &Status) {
-    let mut line = status.state.name().to_owned();
-    let more = if status.last_error.is_empty() { &status.input_device } else { &status.last_error };
-    if !more.is_empty() {
-        line = format!("{line}: {more}");
-    }
-    // A second line would be read as another message.
-    notify(&[NotifyState::Status(&line.replace(char::is_control, " "))]);
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("cannot reach systemd: {error}");
-    }
-}
-
-/// Proof of life, so that systemd restarts a daemon that hears nothing any more.
-#[derive(Debug)]
-pub struct Watchdog {
-    /// Half the time that systemd waits; absent if it does not.
+/// The service manager. It is told from a thread of its own: nobody waits for it.
+pub struct Systemd {
+    words: Option<Outbox<Word>>,
+    /// Half the time after which it restarts a daemon without a sign of life; absent if it never does.
     every: Option<Duration>,
-    beat: Mutex<Beat>,
+    /// When the last sign of life was sent, and how much had been heard by then.
+    beat: Option<Instant>,
+    samples: u64,
 }
 
-#[derive(Debug, Default)]
-struct Beat {
-    frames: u64,
-    sent: Option<Instant>,
+#[derive(Debug)]
+enum Word {
+    Ready,
+    Reloading,
+    Stopping,
+    Status(String),
+    Alive,
 }
 
-impl Watchdog {
-    /// As systemd asks for in the environment.
-    pub fn from_environment() -> Self {
-        Self { every: sd_notify::watchdog_enabled().map(|time| time / 2), beat: Mutex::default() }
+impl Systemd {
+    /// As the environment says.
+    pub fn from_environment() -> std::io::Result<Self> {
+        let words = match std::env::var_os("NOTIFY_SOCKET") {
+            Some(_) => Some(Outbox::new("systemd".into(), ROOM, speak)?),
+            None => None,
+        };
+        let every = sd_notify::watchdog_enabled().map(|time| time / 2);
+        Ok(Self { words, every, beat: None, samples: 0 })
     }
 
-    /// Audio came through: `frames` were heard since the start. To be called several times within the
+    /// The daemon serves: everything that waits for it may start.
+    pub fn ready(&self) {
+        self.tell(Word::Ready);
+    }
+
+    /// The daemon reads its configuration again; [`ready`](Self::ready) ends that.
+    pub fn reloading(&self) {
+        self.tell(Word::Reloading);
+    }
+
+    /// The line that `systemctl status` shows.
+    pub fn status(&self, status: &Status) {
+        let mut line = status.state.name().to_owned();
+        let more = if status.last_error.is_empty() { &status.input_device } else { &status.last_error };
+        if !more.is_empty() {
+            line = format!("{line}: {more}");
+        }
+        // A second line would be read as another message.
+        self.tell(Word::Status(line.replace(char::is_control, " ")));
+    }
+
+    /// Audio came through: `samples` were heard since the start. To be called several times within the
     /// unit's `WatchdogSec`; the same number as before counts for nothing.
-    pub fn fed(&self, frames: u64) {
-        self.beat(|beat| std::mem::replace(&mut beat.frames, frames) != frames);
+    pub fn fed(&mut self, samples: u64) {
+        if std::mem::replace(&mut self.samples, samples) != samples {
+            self.alive();
+        }
     }
 
-    /// No audio is due, for want of a microphone or because of a mute, and whoever waits for it is alive.
-    pub fn excused(&self) {
-        self.beat(|_| true);
-    }
-
-    fn beat(&self, alive: impl FnOnce(&mut Beat) -> bool) {
+    /// Proof of life: audio came, or none is due for want of a microphone or because of a mute, and whoever
+    /// waits for it is alive.
+    pub fn alive(&mut self) {
         let Some(every) = self.every else { return };
-        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        if alive(&mut beat) && beat.sent.is_none_or(|sent| sent.elapsed() >= every) {
-            beat.sent = Some(Instant::now());
-            notify(&[NotifyState::Watchdog]);
+        if self.beat.is_none_or(|beat| beat.elapsed() >= every) {
+            self.beat = Some(Instant::now());
+            self.tell(Word::Alive);
+        }
+    }
+
+    /// The daemon is on its way out, once what was said is out or at `deadline`.
+    pub fn stopping(self, deadline: Instant) {
+        self.tell(Word::Stopping);
+        if let Some(words) = self.words {
+            words.finish(deadline);
+        }
+    }
+
+    fn tell(&self, word: Word) {
+        if let Some(words) = &self.words {
+            words.push(word);
+        }
+    }
+}
+
+fn speak(words: Receiver<Word>) {
+    for word in words {
+        let told = match &word {
+            Word::Ready => sd_notify::notify(&[NotifyState::Ready]),
+            Word::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
+            Word::Status(line) => sd_notify::notify(&[NotifyState::Status(line)]),
+            Word::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
+            Word::Reloading => NotifyState::monotonic_usec_now()
+                .and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])),
+        };
+        if let Err(error) = told {
+            tracing::warn!("cannot tell systemd {word:?}: {error}");
         }
     }
 }
@@ -121,8 +149,9 @@ mod tests {
     #[test]
     #[ignore = "run by other tests, with a socket"]
     fn part_life() {
+        let systemd = Systemd::from_environment().unwrap();
         let at = |state, last_error: &str| {
-            status(&Status {
+            systemd.status(&Status {
                 state,
                 input_device: "front".into(),
                 last_error: last_error.into(),
@@ -130,11 +159,11 @@ mod tests {
             });
         };
         at(State::Starting, "");
-        ready();
+        systemd.ready();
         at(State::Degraded, "a bad\nREADY=1\nline");
-        reloading();
-        ready();
-        stopping();
+        systemd.reloading();
+        systemd.ready();
+        systemd.stopping(Instant::now() + Duration::from_secs(10));
     }
 
     #[test]
@@ -151,27 +180,31 @@ mod tests {
     #[test]
     #[ignore = "run by other tests, with a socket"]
     fn part_watchdog() {
-        let watchdog = Watchdog::from_environment();
+        let mut systemd = Systemd::from_environment().unwrap();
         let later = || sleep(Duration::from_millis(110));
-        watchdog.fed(0);
+        systemd.fed(0);
         later();
-        watchdog.fed(160);
+        systemd.fed(160);
         // Alive, but it is too early to say so again.
-        watchdog.fed(320);
+        systemd.fed(320);
         later();
-        watchdog.fed(320);
+        systemd.fed(320);
         later();
-        watchdog.fed(320);
-        watchdog.excused();
+        systemd.fed(320);
+        systemd.alive();
+        systemd.stopping(Instant::now() + Duration::from_secs(10));
     }
 
     #[test]
     fn the_watchdog_is_never_fed_while_audio_stands_still() {
-        assert_eq!(told("part_watchdog", Some(Duration::from_millis(200))), ["WATCHDOG=1\n"; 2]);
+        assert_eq!(
+            told("part_watchdog", Some(Duration::from_millis(200))),
+            ["WATCHDOG=1\n", "WATCHDOG=1\n", "STOPPING=1\n"]
+        );
     }
 
     #[test]
     fn a_watchdog_that_nobody_asked_for_never_speaks() {
-        assert_eq!(told("part_watchdog", None), [""; 0]);
+        assert_eq!(told("part_watchdog", None), ["STOPPING=1\n"]);
     }
 }

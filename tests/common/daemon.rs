@@ -125,6 +125,15 @@ impl Daemon {
         self.wait(state, |event| event["event"] == "state" && event["state"] == state)
     }
 
+    /// Waits until it hears; a machine that is too busy for the test may make it complain of that.
+    #[track_caller]
+    pub fn wait_until_it_hears(&mut self) {
+        self.wait("listening", |event| {
+            let busy = || event["last_error"].as_str().is_some_and(|text| text.contains("audio is lost"));
+            event["state"] == "listening" || event["state"] == "degraded" && busy()
+        });
+    }
+
     /// Waits until it woke.
     #[track_caller]
     pub fn wait_for_wake(&mut self) -> Value {
