@@ -15,6 +15,7 @@ mod run;
 mod sbi;
 mod speakers;
 mod status;
+mod which_bus;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -127,8 +128,8 @@ fn run(cli: Cli, part: Option<PathBuf>) -> anyhow::Result<Outcome> {
         Command::Run(args) => run::run(cli.config, cli.store, args),
         Command::Doctor(args) => doctor::run(cli.config.as_deref(), cli.store, args),
         Command::Devices(args) => devices::run(args),
-        Command::Status(args) => status::run(args),
-        Command::Monitor(args) => monitor::run(args),
+        Command::Status(args) => status::run(cli.config.as_deref(), args),
+        Command::Monitor(args) => monitor::run(cli.config.as_deref(), args),
         // These also help with a configuration that cannot be used.
         Command::Config(args) => config::run(cli.config.as_deref(), cli.store, args),
         Command::Completions(args) => completions::run(args),

@@ -1,12 +1,13 @@
 //! `wakeword monitor`
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::{Map, Value};
-use wakeword::bus::BusKind;
 use wakeword::bus::client::{Heard, follow};
 
 use super::Outcome;
+use super::which_bus::WhichBus;
 
 /// Arguments of `monitor`.
 #[derive(clap::Args)]
@@ -23,15 +24,14 @@ pub struct Args {
     /// Show refused candidates too, if the daemon is configured to announce them
     #[arg(long)]
     rejected: bool,
-    /// Follow the daemon of the machine instead of that of the session
-    #[arg(long)]
-    system: bool,
+    #[command(flatten)]
+    bus: WhichBus,
 }
 
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let kind = if args.system { BusKind::System } else { BusKind::Session };
+pub fn run(file: Option<&Path>, args: Args) -> anyhow::Result<Outcome> {
+    let bus = args.bus.find(file)?;
     let mut out = io::stdout();
-    follow(kind, None, |heard| {
+    follow(bus.kind, bus.address.as_deref(), |heard| {
         if matches!(heard, Heard::Rejected { .. }) && !args.rejected {
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! `wakeword status`
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::{Map, Value};
-use wakeword::bus::BusKind;
 use wakeword::bus::client::snapshot;
 
+use super::which_bus::WhichBus;
 use super::{Outcome, output};
 
 /// Arguments of `status`.
@@ -20,14 +21,13 @@ pub struct Args {
     /// One JSON object
     #[arg(long)]
     json: bool,
-    /// Ask the daemon of the machine instead of that of the session
-    #[arg(long)]
-    system: bool,
+    #[command(flatten)]
+    bus: WhichBus,
 }
 
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let kind = if args.system { BusKind::System } else { BusKind::Session };
-    let snapshot = snapshot(kind, None)?;
+pub fn run(file: Option<&Path>, args: Args) -> anyhow::Result<Outcome> {
+    let bus = args.bus.find(file)?;
+    let snapshot = snapshot(bus.kind, bus.address.as_deref())?;
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer(&mut out, &snapshot)?;
