@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::daemon::{Daemon, NAME, enrolled};
 use common::home::Home;
 use common::{PLAIN, cut, living_room, noise, seconds, write_wav};
-use rustix::time::{ClockId, clock_gettime};
+use wakeword::audio::clock::monotonic_us;
 use zbus::{OwnedVariant, Variant};
 
 const REPEATS: usize = 20;
@@ -23,11 +23,10 @@ fn main() {
     let mut daemon = Daemon::start(&home, "");
     daemon.wait_for_notice("STATUS=starting: ");
     println!("start to first audio      {:7.2} s", started.elapsed().as_secs_f64());
-    daemon.wait_for("listening");
+    daemon.wait_until_it_hears();
     println!("start to listening        {:7.2} s", started.elapsed().as_secs_f64());
 
-    let address = home.env().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS").unwrap().1;
-    let bus = zbus::connection::Builder::address(address.to_str().unwrap());
+    let bus = zbus::connection::Builder::address(home.session_bus().as_str());
     let bus = zbus::block_on(bus.build()).unwrap();
     let rule = format!("type='signal',sender='{NAME}',member='Detected'");
     let mut signals = zbus::block_on(zbus::MessageStream::for_match_rule(rule.as_str(), &bus, None)).unwrap();
@@ -81,11 +80,6 @@ async fn next(signals: &mut zbus::MessageStream) -> zbus::Message {
         .await
         .unwrap()
         .unwrap()
-}
-
-fn monotonic_us() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
 }
 
 /// User and system time of all threads.

@@ -19,8 +19,9 @@ const SINK: &str = "vmic";
 pub struct Running(Child);
 
 impl Running {
-    pub fn id(&self) -> u32 {
-        self.0.id()
+    fn signal(&self, signal: &str) {
+        let kill = Command::new("kill").arg(signal).arg(self.0.id().to_string()).status();
+        assert!(kill.unwrap().success());
     }
 
     /// Waits for it to end by itself and succeed.
@@ -83,7 +84,7 @@ impl Home {
         vec![
             ("HOME", self.path("home").into()),
             ("XDG_RUNTIME_DIR", self.path("run").into()),
-            ("DBUS_SESSION_BUS_ADDRESS", self.bus_address("run/bus").into()),
+            ("DBUS_SESSION_BUS_ADDRESS", self.session_bus().into()),
         ]
     }
 
@@ -102,6 +103,21 @@ impl Home {
     /// As if it crashed: everybody loses the connection.
     pub fn kill_bus(&mut self) {
         self.bus = None;
+    }
+
+    /// Stops the bus from running, without ending it: connections stay, nobody is answered.
+    pub fn freeze_bus(&self) {
+        self.bus.as_ref().unwrap().signal("-STOP");
+    }
+
+    /// Lets a frozen bus go on.
+    pub fn thaw_bus(&self) {
+        self.bus.as_ref().unwrap().signal("-CONT");
+    }
+
+    /// The address of the session bus.
+    pub fn session_bus(&self) -> String {
+        self.bus_address("run/bus")
     }
 
     /// Starts the sound server, without a microphone.
@@ -135,20 +151,12 @@ impl Home {
 
     /// Stops the sound server from running, without ending it: nothing moves, nothing breaks.
     pub fn freeze_sound_server(&self) {
-        self.signal_sound_server("-STOP");
+        self.sound.iter().for_each(|server| server.signal("-STOP"));
     }
 
     /// Lets a frozen sound server go on.
     pub fn thaw_sound_server(&self) {
-        self.signal_sound_server("-CONT");
-    }
-
-    fn signal_sound_server(&self, signal: &str) {
-        for server in &self.sound {
-            assert!(
-                Command::new("kill").arg(signal).arg(server.id().to_string()).status().unwrap().success()
-            );
-        }
+        self.sound.iter().for_each(|server| server.signal("-CONT"));
     }
 
     /// Plugs the microphone in, as the default source. Its name is `vmic.monitor`.

@@ -1,280 +1,47 @@
 //! The daemon on a real bus of its own, seen by real clients. The test plays the supervisor.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod harness;
+
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::future::poll_fn;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
-use std::process::{Child, ChildStdout, Command as Process, Output, Stdio};
+use std::process::{Command as Process, Output};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use futures_core::Stream as _;
-use serde::de::DeserializeOwned;
+use common::home::Home;
+use harness::{Client, DAEMON, Follower, LONG, Service, parts, refusal};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use wakeword::bus::{self, BusKind, BusOptions, NAME, PATH, profile_path};
+use wakeword::bus::{NAME, PATH, profile_path};
 use wakeword::engine::event::{Detection, Evidence, Reason};
 use wakeword::profile::{Profile, Scales};
-use wakeword::service::command::{BusCondition, Command, CommandError};
-use wakeword::service::handoff::Handoff;
+use wakeword::service::command::BusCondition;
 use wakeword::service::notice::{Notice, State, Status, WakeEvent};
-use zbus::connection::Builder;
-use zbus::message::Type;
-use zbus::{Connection, DBusError as _, MatchRule, Message, MessageStream, OwnedVariant, block_on};
+use zbus::OwnedVariant;
 
-const DAEMON: &str = "org.wakeword.Wakeword1.Daemon";
 const PROFILE: &str = "org.wakeword.Wakeword1.Profile";
 
-/// Nothing here takes as long unless it hangs.
-const LONG: Duration = Duration::from_secs(20);
-
-/// A bus that nobody else is on.
-struct Bus {
-    folder: TempDir,
-    daemon: Child,
+fn home() -> Home {
+    let mut home = Home::bare();
+    home.start_bus();
+    home
 }
 
-impl Bus {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let daemon = Self::run(&folder);
-        Self { folder, daemon }
-    }
-
-    fn run(folder: &TempDir) -> Child {
-        let mut daemon = Process::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address"])
-            .arg(format!("--address=unix:path={}/bus", folder.path().display()))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("unix:"), "{line:?}");
-        daemon
-    }
-
-    fn address(&self) -> String {
-        format!("unix:path={}/bus", self.folder.path().display())
-    }
-
-    fn kill(&mut self) {
-        self.daemon.kill().unwrap();
-        self.daemon.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        self.kill();
-        let _ = fs::remove_file(self.folder.path().join("bus"));
-        self.daemon = Self::run(&self.folder);
-    }
-
-    fn busctl(&self, arguments: &[&str]) -> Output {
-        Process::new("busctl").arg(format!("--address={}", self.address())).args(arguments).output().unwrap()
-    }
-
-    /// The program's own commands, on this bus.
-    fn wakeword(&self, arguments: &[&str]) -> Process {
-        let mut process = Process::new(cargo_bin!("wakeword"));
-        process.args(arguments).env("DBUS_SESSION_BUS_ADDRESS", self.address());
-        process
-    }
+fn busctl(home: &Home, arguments: &[&str]) -> Output {
+    home.command("busctl").arg("--user").args(arguments).output().unwrap()
 }
 
-impl Drop for Bus {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-    }
-}
-
-/// The daemon's bus thread with a supervisor that does what it is told.
-struct Service {
-    notices: Option<Sender<Notice>>,
-    /// What the supervisor was told, in words.
-    told: Receiver<String>,
-    conditions: Receiver<BusCondition>,
-    handoff: Arc<Mutex<Handoff>>,
-    /// While locked, the supervisor hangs.
-    attention: Arc<Mutex<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Service {
-    fn start(bus: &Bus, rejected: bool) -> Self {
-        let service = Self::begin(bus, rejected);
-        assert_eq!(service.condition(), BusCondition::Serving);
-        service
-    }
-
-    fn begin(bus: &Bus, rejected: bool) -> Self {
-        let (command_sender, commands) = bounded(16);
-        let (notices, notice_receiver) = bounded(64);
-        let (tell, told) = unbounded();
-        let (condition_sender, conditions) = unbounded();
-        let handoff = Arc::new(Mutex::new(Handoff::new(2)));
-        let attention = Arc::new(Mutex::new(()));
-        let options =
-            BusOptions { kind: BusKind::Session, address: Some(bus.address()), rejected, threshold: 1.5 };
-        let thread = thread::spawn(move || bus::run(&options, command_sender, &notice_receiver));
-        let (audio, listening) = (handoff.clone(), attention.clone());
-        thread::spawn(move || {
-            let mut holds = HashMap::new();
-            for command in commands {
-                drop(listening.lock().unwrap());
-                match command {
-                    Command::Bus(condition) => drop(condition_sender.send(condition)),
-                    command => drop(tell.send(obey(command, &mut holds, &audio))),
-                }
-            }
-        });
-        Self { notices: Some(notices), told, conditions, handoff, attention, thread: Some(thread) }
-    }
-
-    fn condition(&self) -> BusCondition {
-        self.conditions.recv_timeout(LONG).unwrap()
-    }
-
-    fn told(&self) -> String {
-        self.told.recv_timeout(LONG).unwrap()
-    }
-
-    fn tell(&self, notice: Notice) {
-        self.notices.as_ref().unwrap().send_timeout(notice, LONG).unwrap();
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.notices = None;
-        let ended = self.thread.take().unwrap().join();
-        assert!(ended.is_ok() || thread::panicking());
-    }
-}
-
-/// Carries out a command; says in words what it was.
-fn obey(command: Command, holds: &mut HashMap<u32, String>, audio: &Mutex<Handoff>) -> String {
-    match command {
-        Command::Hold { kind, reason, application, owner, answer } => {
-            let cookie = holds.len() as u32 + 1;
-            let _ = answer.send(Ok(cookie));
-            let told = format!("hold {kind:?} {reason:?} {application:?} {owner}");
-            holds.insert(cookie, owner);
-            told
-        }
-        Command::Release { cookie, owner, answer } => {
-            let known = holds.get(&cookie) == Some(&owner);
-            let _ = answer.send(if known { Ok(()) } else { Err(CommandError::UnknownHold(cookie)) });
-            format!("release {cookie} {owner}")
-        }
-        Command::Vanished { owner } => format!("vanished {owner}"),
-        Command::Reload { answer } => {
-            let error = CommandError::Failed("config.toml, line 3: no such key".into());
-            let _ = answer.unwrap().send(Err(error));
-            "reload".into()
-        }
-        Command::OpenAudio { preroll_ms, answer } => {
-            let stream = audio.lock().unwrap().open(preroll_ms, Some((800, 12_000)));
-            let _ = answer.send(stream.map_err(|error| CommandError::NoAudio(error.to_string())));
-            format!("audio {preroll_ms}")
-        }
-        Command::SetEnabled { profile, enabled, answer } => {
-            let _ = answer.send(Ok(()));
-            format!("enabled {profile} {enabled}")
-        }
-        Command::SetThreshold { profile, threshold, answer } => {
-            let _ = answer.send(Ok(()));
-            format!("threshold {profile} {threshold:?}")
-        }
-        Command::Remove { profile, answer } => {
-            let _ = answer.send(Err(CommandError::UnknownProfile(profile.clone())));
-            format!("remove {profile}")
-        }
-        Command::Bus(_) | Command::Stop => panic!("not for the supervisor of a test"),
-    }
-}
-
-/// Somebody else on the bus.
-struct Client {
-    connection: Connection,
-    signals: MessageStream,
-}
-
-impl Client {
-    fn new(bus: &Bus) -> Self {
-        block_on(async {
-            let connection = Builder::address(bus.address().as_str()).build().await.unwrap();
-            let rule = MatchRule::builder().msg_type(Type::Signal).path_namespace(PATH).build().unwrap();
-            let signals = MessageStream::for_match_rule(rule, &connection, None).await.unwrap();
-            Self { connection, signals }
-        })
-    }
-
-    fn name(&self) -> String {
-        self.connection.unique_name().unwrap().to_string()
-    }
-
-    fn call<B>(&self, path: &str, interface: &str, member: &str, body: &B) -> zbus::Result<Message>
-    where
-        B: serde::Serialize + zbus::wire::DynamicType,
-    {
-        in_time(self.connection.call_method(Some(NAME), path, Some(interface), member, body))
-    }
-
-    fn daemon<B>(&self, member: &str, body: &B) -> zbus::Result<Message>
-    where
-        B: serde::Serialize + zbus::wire::DynamicType,
-    {
-        self.call(PATH, DAEMON, member, body)
-    }
-
-    fn property(&self, path: &str, interface: &str, name: &str) -> OwnedVariant {
-        let get = self.call(path, "org.freedesktop.DBus.Properties", "Get", &(interface, name));
-        get.unwrap().body().deserialize().unwrap()
-    }
-
-    /// The next signal: its member, its path and itself.
-    fn signal(&mut self) -> (String, String, Message) {
-        let message = in_time(poll_fn(|context| Pin::new(&mut self.signals).poll_next(context)));
-        let message = message.expect("the bus is gone").unwrap();
-        let header = message.header();
-        (header.member().unwrap().to_string(), header.path().unwrap().to_string(), message.clone())
-    }
-
-    fn properties_changed(&mut self) -> (String, HashMap<String, OwnedVariant>) {
-        let (member, path, message) = self.signal();
-        assert_eq!(member, "PropertiesChanged");
-        let (_, changed, _) = parts::<(String, HashMap<String, OwnedVariant>, Vec<String>)>(&message);
-        (path, changed)
-    }
-}
-
-fn in_time<T>(work: impl Future<Output = T>) -> T {
-    block_on(async {
-        let runtime = zruntime::SharedRuntime::current().unwrap();
-        runtime.timeout(LONG, work).await.expect("it hangs")
-    })
-}
-
-fn parts<T: DeserializeOwned + zbus::Type>(message: &Message) -> T {
-    message.body().deserialize().unwrap()
-}
-
-/// Name and text of an error.
-fn refusal(answer: zbus::Result<Message>) -> (String, String) {
-    let (name, text) = match answer.unwrap_err() {
-        zbus::Error::MethodError(name, text, _) => (name.to_string(), text),
-        zbus::Error::FDO(error) => (error.name().to_string(), error.description().map(ToOwned::to_owned)),
-        other => panic!("{other}"),
-    };
-    (name.rsplit('.').next().unwrap().to_owned(), text.unwrap_or_default())
+/// The program's own commands, on this bus.
+fn wakeword(home: &Home, arguments: &[&str]) -> Process {
+    let mut process = home.command(cargo_bin!("wakeword"));
+    process.args(arguments);
+    process
 }
 
 fn event(sequence: u64, reason: Option<Reason>) -> Notice {
@@ -316,42 +83,13 @@ fn profiles(all: &[&Profile]) -> Notice {
     Notice::Profiles(all.iter().map(|&profile| Arc::new(profile.clone())).collect())
 }
 
-/// A process whose lines are read as they come, and that ends with the test.
-struct Follower(Child, BufReader<ChildStdout>);
-
-impl Follower {
-    fn new(mut process: Process) -> Self {
-        let mut child = process.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self(child, lines)
-    }
-
-    /// The next line that is JSON; waits for it.
-    fn json(&mut self) -> Value {
-        loop {
-            let mut line = String::new();
-            assert!(self.1.read_line(&mut line).unwrap() > 0, "it ended");
-            if let Ok(value) = serde_json::from_str(&line) {
-                return value;
-            }
-        }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_detection_is_never_told_without_its_evidence() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let mut client = Client::new(&bus);
+    let home = home();
+    let service = Service::start(&home, false);
+    let mut client = Client::new(&home);
     let mut monitor = Process::new("busctl");
-    monitor.args([&format!("--address={}", bus.address()), "monitor", "--json=short", NAME]);
+    monitor.args([&format!("--address={}", home.session_bus()), "monitor", "--json=short", NAME]);
     let mut monitor = Follower::new(monitor);
     // A reader that came too late would wait for ever: it is told until it has heard.
     let done = Arc::new(Mutex::new(false));
@@ -410,9 +148,9 @@ fn a_detection_is_never_told_without_its_evidence() {
 #[test]
 fn refusals_are_never_told_unless_asked_for() {
     for rejected in [false, true] {
-        let bus = Bus::start();
-        let service = Service::start(&bus, rejected);
-        let mut client = Client::new(&bus);
+        let home = home();
+        let service = Service::start(&home, rejected);
+        let mut client = Client::new(&home);
         service.tell(event(1, Some(Reason::OtherSpeaker)));
         service.tell(event(2, None));
         let (member, _, message) = client.signal();
@@ -429,9 +167,9 @@ fn refusals_are_never_told_unless_asked_for() {
 
 #[test]
 fn a_hold_never_outlives_its_caller_nor_is_it_ended_by_another() {
-    let mut bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let (caller, other) = (Client::new(&bus), Client::new(&bus));
+    let mut home = home();
+    let service = Service::start(&home, false);
+    let (caller, other) = (Client::new(&home), Client::new(&home));
     let cookie: u32 = parts(&caller.daemon("Hold", &("mute", "a call\n\u{7}", "phone")).unwrap());
     assert_eq!(service.told(), format!("hold Mute \"a call  \" \"phone\" {}", caller.name()));
 
@@ -449,25 +187,25 @@ fn a_hold_never_outlives_its_caller_nor_is_it_ended_by_another() {
 
     // busctl is gone as soon as it has its answer.
     let call = ["call", NAME, PATH, DAEMON, "Hold", "sss", "playback", "music", "player"];
-    let answer = bus.busctl(&call);
+    let answer = busctl(&home, &call);
     assert_eq!(String::from_utf8_lossy(&answer.stdout), "u 2\n");
     let held = service.told();
     assert!(held.starts_with("hold Playback \"music\" \"player\" :"), "{held}");
     assert_eq!(service.told(), format!("vanished {}", held.split(' ').next_back().unwrap()));
 
     // With the bus go all callers.
-    let caller = Client::new(&bus);
+    let caller = Client::new(&home);
     caller.daemon("Hold", &("mute", "", "")).unwrap();
     service.told();
-    bus.kill();
+    home.kill_bus();
     assert_eq!(service.told(), format!("vanished {}", caller.name()));
 }
 
 #[test]
 fn audio_never_goes_to_another_than_the_caller() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let (mut reader, mut bystander) = (Client::new(&bus), Client::new(&bus));
+    let home = home();
+    let service = Service::start(&home, false);
+    let (mut reader, mut bystander) = (Client::new(&home), Client::new(&home));
     let block: Vec<f32> = (0..16_000u16).map(|n| f32::from(n) / 32768.0).collect();
     let push = || {
         let mut losses = Vec::new();
@@ -522,17 +260,18 @@ fn audio_never_goes_to_another_than_the_caller() {
 
 #[test]
 fn a_bus_that_comes_back_never_misses_the_daemon() {
-    let mut bus = Bus::start();
-    let service = Service::start(&bus, false);
+    let mut home = home();
+    let service = Service::start(&home, false);
     service.tell(profiles(&[&profile("anna")]));
     for round in 0..5u64 {
-        bus.restart();
+        home.kill_bus();
+        home.start_bus();
         assert!(matches!(service.condition(), BusCondition::Lost(_)));
         // What changed in between is what is found afterwards.
         let status = Status { state: State::Listening, overruns: round, ..Status::default() };
         service.tell(Notice::Status(status));
         assert_eq!(service.condition(), BusCondition::Serving);
-        let client = Client::new(&bus);
+        let client = Client::new(&home);
         client.property(&profile_path("anna"), PROFILE, "Phrase");
         let deadline = Instant::now() + LONG;
         while *client.property(PATH, DAEMON, "Overruns") != round.into() {
@@ -543,13 +282,9 @@ fn a_bus_that_comes_back_never_misses_the_daemon() {
 
 #[test]
 fn a_bus_that_hangs_never_hangs_the_daemon() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let signal = |name: &str| {
-        let id = bus.daemon.id().to_string();
-        assert!(Process::new("kill").args([name, &id]).status().unwrap().success());
-    };
-    signal("-STOP");
+    let home = home();
+    let service = Service::start(&home, false);
+    home.freeze_bus();
     let deadline = Instant::now() + LONG;
     let condition = loop {
         service.tell(event(1, None));
@@ -559,21 +294,21 @@ fn a_bus_that_hangs_never_hangs_the_daemon() {
         assert!(Instant::now() < deadline, "nobody noticed");
     };
     assert!(matches!(condition, BusCondition::Lost(_)));
-    signal("-CONT");
+    home.thaw_bus();
     assert_eq!(service.condition(), BusCondition::Serving);
 }
 
 #[test]
 fn a_name_that_is_taken_is_never_fought_over() {
-    let bus = Bus::start();
-    let first = Service::start(&bus, false);
-    let second = Service::begin(&bus, false);
+    let home = home();
+    let first = Service::start(&home, false);
+    let second = Service::begin(&home, false);
     assert_eq!(second.condition(), BusCondition::NameTaken);
-    let client = Client::new(&bus);
+    let client = Client::new(&home);
     client.property(PATH, DAEMON, "State");
     // Some tries later it has not left a connection behind for each.
     thread::sleep(Duration::from_secs(3));
-    let names = bus.busctl(&["list", "--unique", "--no-legend"]).stdout;
+    let names = busctl(&home, &["list", "--unique", "--no-legend"]).stdout;
     let connections = String::from_utf8(names).unwrap().lines().count();
     assert!(connections <= 6, "{connections} connections");
     assert!(second.conditions.is_empty());
@@ -585,19 +320,20 @@ fn a_name_that_is_taken_is_never_fought_over() {
 
 #[test]
 fn a_missing_bus_is_never_given_up() {
-    let mut bus = Bus::start();
-    bus.kill();
-    let service = Service::begin(&bus, false);
+    let mut home = home();
+    home.kill_bus();
+    let service = Service::begin(&home, false);
     assert!(matches!(service.condition(), BusCondition::Lost(_)));
-    bus.restart();
+    home.kill_bus();
+    home.start_bus();
     assert_eq!(service.condition(), BusCondition::Serving);
 }
 
 #[test]
 fn profiles_on_the_bus_are_never_other_than_the_enrolled_ones() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let mut client = Client::new(&bus);
+    let home = home();
+    let service = Service::start(&home, false);
+    let mut client = Client::new(&home);
     let (mut anna, zoe) = (profile("anna"), profile("Zoë 2"));
     service.tell(profiles(&[&anna, &zoe]));
     let mut added: Vec<String> = (0..2)
@@ -663,9 +399,9 @@ fn profiles_on_the_bus_are_never_other_than_the_enrolled_ones() {
 
 #[test]
 fn the_condition_is_never_stale_nor_a_flood() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let mut client = Client::new(&bus);
+    let home = home();
+    let service = Service::start(&home, false);
+    let mut client = Client::new(&home);
     let mut status = Status { state: State::Listening, input_device: "mic".into(), ..Status::default() };
     service.tell(Notice::Status(status.clone()));
     let (_, changed) = client.properties_changed();
@@ -694,13 +430,13 @@ fn the_condition_is_never_stale_nor_a_flood() {
 
 #[test]
 fn a_supervisor_that_hangs_never_hangs_its_callers() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let client = Client::new(&bus);
+    let home = home();
+    let service = Service::start(&home, false);
+    let client = Client::new(&home);
     let hang = service.attention.lock().unwrap();
     let calls: Vec<_> = (0..40)
         .map(|_| {
-            let client = Client::new(&bus);
+            let client = Client::new(&home);
             thread::spawn(move || refusal(client.daemon("Reload", &())).0)
         })
         .collect();
@@ -724,9 +460,9 @@ fn a_supervisor_that_hangs_never_hangs_its_callers() {
 
 #[test]
 fn strange_arguments_never_reach_the_supervisor() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let client = Client::new(&bus);
+    let home = home();
+    let service = Service::start(&home, false);
+    let client = Client::new(&home);
     let (name, text) = refusal(client.daemon("Hold", &("sleep\n", "", "")));
     assert_eq!(name, "InvalidArgument");
     assert_eq!(text, "no kind of hold is called \"sleep \": use mute or playback");
@@ -743,9 +479,9 @@ fn strange_arguments_never_reach_the_supervisor() {
 /// Regenerate the files with `WAKEWORD_WRITE_XML=1 cargo test --release --test bus description`.
 #[test]
 fn the_installed_description_is_never_another_than_the_service_gives() {
-    let bus = Bus::start();
-    let service = Service::start(&bus, false);
-    let mut client = Client::new(&bus);
+    let home = home();
+    let service = Service::start(&home, false);
+    let mut client = Client::new(&home);
     service.tell(profiles(&[&profile("anna")]));
     assert_eq!(client.signal().0, "InterfacesAdded");
     for (path, interface) in [(PATH.to_owned(), DAEMON), (profile_path("anna"), PROFILE)] {
@@ -766,14 +502,14 @@ fn the_installed_description_is_never_another_than_the_service_gives() {
 
 #[test]
 fn status_never_shows_another_daemon_than_the_one_that_runs() {
-    let bus = Bus::start();
-    let absent = bus.wakeword(&["status"]).output().unwrap();
+    let home = home();
+    let absent = wakeword(&home, &["status"]).output().unwrap();
     assert_eq!(absent.status.code(), Some(1));
     let text = String::from_utf8(absent.stderr).unwrap();
     assert_eq!(text, "wakeword: no daemon runs on this bus; start it with: wakeword run\n");
 
-    let service = Service::start(&bus, false);
-    let mut client = Client::new(&bus);
+    let service = Service::start(&home, false);
+    let mut client = Client::new(&home);
     service.tell(profiles(&[&profile("Zoë")]));
     client.signal();
     service.tell(Notice::Status(Status {
@@ -785,26 +521,38 @@ fn status_never_shows_another_daemon_than_the_one_that_runs() {
         ..Status::default()
     }));
     client.properties_changed();
-    let shown = bus.wakeword(&["status"]).output().unwrap();
+    let shown = wakeword(&home, &["status"]).output().unwrap();
     assert!(shown.status.success());
     let text = String::from_utf8(shown.stdout).unwrap();
     for part in ["held", "desk microphone", "muted", "320 samples", "was away", "Zoë", "hello sunflower"] {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "{text:?}");
-    let shown = bus.wakeword(&["status", "--json"]).output().unwrap();
+    let shown = wakeword(&home, &["status", "--json"]).output().unwrap();
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["daemon"]["State"], "held");
     assert_eq!(shown["profiles"][0]["Name"], "Zoë");
     assert_eq!(shown["profiles"][0]["Threshold"], 1.5);
+
+    // Found from elsewhere by what is configured.
+    let elsewhere = Home::bare();
+    let config = elsewhere.path("config.toml");
+    let status = |text: String| {
+        fs::write(&config, text).unwrap();
+        wakeword(&elsewhere, &["status", "--config"]).arg(&config).output().unwrap()
+    };
+    assert!(status(format!("[bus]\naddress = {:?}\n", home.session_bus())).status.success());
+    let nowhere = status("[bus]\nkind = \"off\"\n".into());
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(String::from_utf8(nowhere.stderr).unwrap().contains("off the bus"));
 }
 
 #[test]
 fn monitor_never_gives_up_a_daemon_or_a_bus_that_goes_away() {
-    let mut bus = Bus::start();
-    let mut monitor = Follower::new(bus.wakeword(&["monitor", "--json"]));
+    let mut home = home();
+    let mut monitor = Follower::new(wakeword(&home, &["monitor", "--json"]));
     assert_eq!(monitor.json(), json!({"event": "no-daemon"}));
-    let service = Service::start(&bus, true);
+    let service = Service::start(&home, true);
     assert_eq!(monitor.json(), json!({"event": "daemon"}));
     assert_eq!(monitor.json()["changed"]["State"], "starting");
     service.tell(event(1, Some(Reason::OtherPhrase)));
@@ -818,10 +566,10 @@ fn monitor_never_gives_up_a_daemon_or_a_bus_that_goes_away() {
     assert_eq!(monitor.json(), json!({"event": "removed", "object": profile_path("anna")}));
     drop(service);
     assert_eq!(monitor.json(), json!({"event": "no-daemon"}));
-    bus.kill();
+    home.kill_bus();
     assert_eq!(monitor.json()["event"], "no-bus");
-    bus.restart();
+    home.start_bus();
     assert_eq!(monitor.json(), json!({"event": "no-daemon"}));
-    let _service = Service::start(&bus, true);
+    let _service = Service::start(&home, true);
     assert_eq!(monitor.json(), json!({"event": "daemon"}));
 }
