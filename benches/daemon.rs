@@ -72,6 +72,10 @@ fn main() {
         memory(daemon.id(), "VmRSS:"),
         memory(daemon.id(), "VmHWM:")
     );
+    let told = Instant::now();
+    daemon.signal("TERM");
+    assert!(daemon.end().success());
+    println!("TERM to the end           {:7.2} s", told.elapsed().as_secs_f64());
 }
 
 async fn next(signals: &mut zbus::MessageStream) -> zbus::Message {

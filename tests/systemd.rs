@@ -20,11 +20,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use assert_cmd::cargo::cargo_bin;
+use common::sandbox::confine;
 use common::{demo_profile, repository};
-use landlock::{
-    ABI, Access as _, AccessFs, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus,
-    path_beneath_rules,
-};
 use tempfile::TempDir;
 use wakeword::store::Store;
 
@@ -229,11 +226,7 @@ fn the_sandbox_never_stops_detection() {
     let confined = std::thread::scope(|scope| {
         // Only this thread and what it starts is confined.
         let confined = scope.spawn(|| {
-            let all = AccessFs::from_all(ABI::V1);
-            let rules = Ruleset::default().handle_access(all).unwrap().create().unwrap();
-            let rules = rules.add_rules(path_beneath_rules(["/"], AccessFs::from_read(ABI::V1))).unwrap();
-            let rules = rules.add_rules(path_beneath_rules([folder], all)).unwrap();
-            assert_eq!(rules.restrict_self().unwrap().ruleset, RulesetStatus::FullyEnforced);
+            confine(folder);
             assert!(fs::write(&outside, "").is_err(), "landlock does nothing");
             let detected = run(&["detect", "--json", "--accepted-only"]);
             let removed = in_service(folder).args(["profiles", "remove", "demo"]).output().unwrap();

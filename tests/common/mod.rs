@@ -4,6 +4,7 @@
 
 pub mod daemon;
 pub mod home;
+pub mod sandbox;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
