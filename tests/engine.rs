@@ -66,7 +66,7 @@ fn an_accepted_phrase_is_not_placed_beside_what_was_said() {
 fn a_verdict_never_comes_late() {
     for heard in accepted(&ROOM) {
         let late = heard.decided.saturating_sub(heard.end);
-        assert!(late <= SAMPLE_RATE as u64, "{heard:?}");
+        assert!(late <= 3 * SAMPLE_RATE as u64 / 10, "{heard:?}");
     }
 }
 

@@ -244,11 +244,16 @@ impl KeywordStage {
                 let alignments = self.cohort.push(&models.cohort.vectors, &self.vector);
                 let costs = self.cohort_costs.push(alignments.iter().map(|alignment| alignment.cost));
                 self.next += 1;
-                let before = peaks.len();
+                let mut settled = false;
                 for (profile, tracker) in self.trackers.iter_mut().enumerate() {
-                    peaks.extend(tracker.push(&self.vector, costs).map(|peak| Settled { profile, peak }));
+                    if let Some(peak) = tracker.push(&self.vector, costs) {
+                        // Vectors that came at once may bring two peaks of one phrase: the later is better.
+                        peaks.retain(|earlier| earlier.profile != profile);
+                        peaks.push(Settled { profile, peak });
+                        settled = true;
+                    }
                 }
-                if peaks.len() > before {
+                if settled {
                     // Profiles that share words peak a few vectors apart: let them compete.
                     self.finish(peaks);
                 }

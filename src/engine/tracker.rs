@@ -12,6 +12,8 @@ use crate::profile::Profile;
 const PEAK_WIDTH: usize = 4;
 /// A peak stands when this many vectors brought nothing better (160 ms).
 const SETTLED_AFTER: usize = 2;
+/// A score as high as this is what the owner reaches: the verdict need not wait for the peak.
+const SURE: f32 = 0.6;
 /// A refused candidate is judged again when its score has grown by this much.
 const REJUDGE_GAIN: f32 = 0.05;
 
@@ -129,18 +131,15 @@ impl Tracker {
             Phase::Judged { score: old } if score > *old + REJUDGE_GAIN => {
                 self.phase = Phase::Rising { peak: here(), since: 0 };
             }
-            Phase::Rising { peak, since } => {
-                if score > peak.score {
-                    (*peak, *since) = (here(), 0);
-                } else {
-                    *since += 1;
-                }
-                if *since >= SETTLED_AFTER {
-                    return self.finish();
-                }
+            Phase::Rising { peak, since: _ } if score > peak.score => {
+                self.phase = Phase::Rising { peak: here(), since: 0 };
             }
+            Phase::Rising { since, .. } => *since += 1,
             Phase::Judged { .. } | Phase::Refractory => {}
         }
-        None
+        match &self.phase {
+            Phase::Rising { peak, since } if peak.score >= SURE || *since >= SETTLED_AFTER => self.finish(),
+            _ => None,
+        }
     }
 }
