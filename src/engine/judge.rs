@@ -81,7 +81,7 @@ impl Judge {
         };
         // The voice costs most: ask it only where it makes a difference, or the reason is wanted.
         if rule.explain || rule.words(&evidence) >= rule.words_gate {
-            let embedding = self.speaker.embed(&models.speaker, scene.audio, phrase.clone())?;
+            let embedding = self.speaker.embed(&models.speaker, scene.audio, phrase.clone());
             let takes = &reference.profile.takes;
             let cosines: f32 = takes.iter().map(|take| cosine(&take.embedding, &embedding)).sum();
             let cosine = cosines / takes.len() as f32;

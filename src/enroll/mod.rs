@@ -113,7 +113,7 @@ impl<'a> Analyst<'a> {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
             cepstra: cepstra.slice(frames.start, frames.end),
-            embedding: self.speaker.embed(&self.models.speaker, audio, within)?,
+            embedding: self.speaker.embed(&self.models.speaker, audio, within),
         };
         Ok(Some(Analysed { take, vectors, cepstra }))
     }

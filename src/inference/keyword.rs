@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::chain::{self, Layer, Misfit};
-use super::conv::{Conv, PANEL};
+use super::chain::{self, Layer};
+use super::onnx::Misfit;
 use super::rows::{Rows, Shape};
 use super::{InferenceError, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
+
+/// Outputs of a convolution computed together.
+const PANEL: usize = 24;
+type Conv = super::conv::Conv<PANEL>;
 
 /// The keyword encoder. Shared by all streams.
 pub struct KeywordNet(Arc<Network>);
@@ -32,7 +36,8 @@ impl KeywordNet {
 
     /// [`KeywordNet::load`] with the instructions of `arch`.
     pub(super) fn for_arch(onnx: &[u8], arch: Arch) -> Result<Self, InferenceError> {
-        Ok(Self(Arc::new(Network { layers: plan(&chain::read(onnx)?)?, arch })))
+        let layers = chain::read(onnx).and_then(|layers| plan(&layers)).map_err(InferenceError::Keyword)?;
+        Ok(Self(Arc::new(Network { layers, arch })))
     }
 
     /// State for a new stream.
@@ -53,7 +58,7 @@ fn plan(layers: &[Layer]) -> Result<Vec<(Step, Shape)>, Misfit> {
     let outputs = inputs[1..].iter().chain([&VECTOR]);
     let step = |((layer, input), output): ((_, &Shape), _)| match layer {
         &Layer::MaxPool { time, bands } => (Step::MaxPool { time, bands }, *input),
-        Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output)), *input),
+        Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output, 0)), *input),
     };
     Ok(layers.iter().zip(&inputs).zip(outputs).map(step).collect())
 }
@@ -70,12 +75,13 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
         match layer {
             Layer::Convolution(layer) => {
                 let [outputs, inputs, time, bands] = layer.shape;
-                let padded = at.bands + 2 * layer.pad;
+                let pad = layer.window.pads[1];
+                let padded = at.bands + 2 * pad;
                 let empty = outputs == 0 || time == 0 || !(1..=padded).contains(&bands);
                 if empty || inputs != at.channels || !outputs.is_multiple_of(PANEL) {
                     return Err(misfit);
                 }
-                (at.kept, at.pad) = (time - 1, layer.pad);
+                (at.kept, at.pad) = (time - 1, pad);
                 late += time - 1;
                 next = Shape { bands: padded - bands + 1, channels: outputs, ..at };
             }
@@ -141,7 +147,10 @@ impl WithSimd for Push<'_> {
             let Some((input, rest)) = outputs.split_first_mut() else { return };
             let output = rest.first_mut().unwrap_or(vector);
             match step {
-                Step::Conv(conv) => conv.apply(simd, input, output),
+                // Weights of f32 need no room to be expanded.
+                Step::Conv(conv) => {
+                    conv.apply(simd, input.as_slice(), output.as_mut_slice(), &mut Vec::new());
+                }
                 Step::MaxPool { time, bands } => max_pool(*time, *bands, input, output),
             }
             input.roll();

@@ -1,17 +1,19 @@
-//! The neural networks. The only module that knows tract, which reads their files.
+//! The neural networks: what their files say (`onnx`, `chain`, `outline`), and how they are run.
 
 mod chain;
 mod conv;
 mod keyword;
+mod onnx;
+mod outline;
 mod rows;
 mod speaker;
 
 #[cfg(test)]
 mod tests;
 
-pub use chain::Misfit;
 pub use keyword::{KeywordNet, KeywordStream};
-pub use speaker::SpeakerNet;
+pub use onnx::Misfit;
+pub use speaker::{SpeakerBuffers, SpeakerNet};
 
 /// New log-mel frames that give one keyword vector (80 ms).
 pub const PULSE: usize = 8;
@@ -30,13 +32,13 @@ pub const SPEAKER_FRAMES: usize = 80;
 /// Values of a speaker embedding.
 pub const EMBEDDING_DIM: usize = 192;
 
-/// A network that cannot be used, or failed.
+/// A network that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InferenceError {
     /// The file holds another network, or none.
     #[error("keyword encoder: {0}; use the file that came with this program")]
-    Keyword(#[from] Misfit),
-    /// The file holds another network, or none, or running it failed.
-    #[error("speaker encoder: {0:#}")]
-    Speaker(tract_onnx::prelude::TractError),
+    Keyword(Misfit),
+    /// The file holds another network, or none.
+    #[error("speaker encoder: {0}; use the file that came with this program")]
+    Speaker(Misfit),
 }

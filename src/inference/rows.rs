@@ -51,6 +51,11 @@ impl Rows {
         &self.data
     }
 
+    /// [`Rows::as_slice`], mutable.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.data
+    }
+
     /// The `count` values from `place` on.
     pub fn slice_mut(&mut self, place: usize, count: usize) -> &mut [f32] {
         &mut self.data[place..place + count]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{FULL, SpeakerEncoder, voice};
 use crate::features::level::{FLOOR_DBFS, dbfs, percentile};
 use crate::features::{HOP, WINDOW, frame_count};
-use crate::inference::{InferenceError, SpeakerNet};
+use crate::inference::SpeakerNet;
 
 /// Most stretches of a clip that are embedded.
 const MOST: usize = 4;
@@ -17,13 +17,11 @@ const MAX_PAUSE: usize = 30 * HOP;
 impl SpeakerEncoder {
     /// Embedding of unit length of `clip` (16 kHz, any scale): the mean over up to four stretches of 0.8 s
     /// in which there is sound, spread over the clip. `None` for a clip that is empty or digital silence.
-    pub fn embed_clip(&mut self, net: &SpeakerNet, clip: &[f32]) -> Result<Option<Vec<f32>>, InferenceError> {
-        let mut embeddings = Vec::new();
-        for stretch in stretches(clip) {
-            embeddings.push(self.embed(net, clip, stretch)?);
-        }
+    pub fn embed_clip(&mut self, net: &SpeakerNet, clip: &[f32]) -> Option<Vec<f32>> {
+        let stretches = stretches(clip).into_iter();
+        let embeddings: Vec<_> = stretches.map(|stretch| self.embed(net, clip, stretch)).collect();
         let mean = voice::mean(embeddings.iter().map(|embedding| &embedding[..]));
-        Ok((!mean.is_empty()).then_some(mean))
+        (!mean.is_empty()).then_some(mean)
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::features::frames::{dot, normalise};
 use crate::features::{Frames, HOP, WINDOW, fbank};
-use crate::inference::{InferenceError, SPEAKER_FRAMES, SpeakerNet};
+use crate::inference::{EMBEDDING_DIM, SPEAKER_FRAMES, SpeakerBuffers, SpeakerNet};
 
 /// Root-mean-square level to which speech is brought before the encoder.
 const TARGET_RMS: f32 = 0.05;
@@ -18,6 +18,7 @@ const FULL: usize = (SPEAKER_FRAMES - 1) * HOP + WINDOW;
 #[derive(Default)]
 pub struct SpeakerEncoder {
     fbank: fbank::Fbank,
+    buffers: SpeakerBuffers,
 }
 
 impl SpeakerEncoder {
@@ -25,28 +26,23 @@ impl SpeakerEncoder {
     ///
     /// Of a phrase a little longer than the encoder's input its middle counts, of a much longer one
     /// the mean over several parts.
-    pub fn embed(
-        &mut self,
-        net: &SpeakerNet,
-        audio: &[f32],
-        phrase: Range<usize>,
-    ) -> Result<Vec<f32>, InferenceError> {
+    pub fn embed(&mut self, net: &SpeakerNet, audio: &[f32], phrase: Range<usize>) -> Vec<f32> {
         let around = widen(phrase, FULL, audio.len());
         let parts = ((around.len() + FULL / 2) / FULL).max(1);
         let spare = around.len().saturating_sub(FULL);
-        let mut sum = vec![0.0; crate::inference::EMBEDDING_DIM];
+        let mut sum = vec![0.0; EMBEDDING_DIM];
         for part in 0..parts {
             let start = around.start + if parts == 1 { spare / 2 } else { spare * part / (parts - 1) };
             let end = (start + FULL).min(around.end);
-            let mut embedding = self.embed_part(net, &audio[start..end])?;
+            let mut embedding = self.embed_part(net, &audio[start..end]).to_vec();
             normalise(&mut embedding);
             sum.iter_mut().zip(&embedding).for_each(|(total, x)| *total += x);
         }
         normalise(&mut sum);
-        Ok(sum)
+        sum
     }
 
-    fn embed_part(&mut self, net: &SpeakerNet, samples: &[f32]) -> Result<Vec<f32>, InferenceError> {
+    fn embed_part(&mut self, net: &SpeakerNet, samples: &[f32]) -> &[f32] {
         let power = samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32;
         let gain = TARGET_RMS / power.sqrt().max(1e-6);
         let mut scaled: Vec<f32> = samples.iter().map(|x| x * gain).collect();
@@ -59,7 +55,7 @@ impl SpeakerEncoder {
         for index in 0..SPEAKER_FRAMES {
             input.push(frames.row(index % frames.rows()));
         }
-        net.embed(&input)
+        net.embed(&input, &mut self.buffers)
     }
 }
 

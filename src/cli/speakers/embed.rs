@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use rayon::prelude::*;
 use serde_json::json;
 use wakeword::batch::clips::{RawClips, write_npy};
-use wakeword::inference::{InferenceError, SpeakerNet};
+use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 
 use super::super::{Context, Outcome};
@@ -90,10 +90,6 @@ fn embed_raw(net: &SpeakerNet) -> anyhow::Result<Vec<Option<Vec<f32>>>> {
             let finite: Vec<f32> = clip.into_iter().map(|x| if x.is_finite() { x } else { 0.0 }).collect();
             encoder.embed_clip(net, &finite)
         };
-        let embedded: Vec<_> = batch
-            .into_par_iter()
-            .map_init(SpeakerEncoder::default, embed)
-            .collect::<Result<_, InferenceError>>()?;
-        embeddings.extend(embedded);
+        embeddings.par_extend(batch.into_par_iter().map_init(SpeakerEncoder::default, embed));
     }
 }

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rayon::prelude::*;
 use serde_json::json;
 use wakeword::audio::{AudioError, read_clip};
-use wakeword::inference::{InferenceError, SpeakerNet};
+use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 use wakeword::speaker::voice::{self, Voice};
 
@@ -82,8 +82,6 @@ enum EmbedError {
     Audio(#[from] AudioError),
     #[error("{0}: no sound in it")]
     Silent(PathBuf),
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
 }
 
 /// The embeddings of `files` in their order, worked out on all cores.
@@ -93,7 +91,7 @@ fn embed_files(net: &SpeakerNet, files: &[PathBuf]) -> Vec<Result<Vec<f32>, Embe
 
 fn embed(net: &SpeakerNet, encoder: &mut SpeakerEncoder, file: &Path) -> Result<Vec<f32>, EmbedError> {
     let clip = read_clip(file)?;
-    encoder.embed_clip(net, &clip.samples)?.ok_or_else(|| EmbedError::Silent(file.into()))
+    encoder.embed_clip(net, &clip.samples).ok_or_else(|| EmbedError::Silent(file.into()))
 }
 
 fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> anyhow::Result<Outcome> {
