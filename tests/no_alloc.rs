@@ -4,14 +4,14 @@
 mod common;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, violation_count};
-use common::{demo_profile, engine, models, noise, seconds, takes};
+use common::{demo_profile, engine, models, noise, reference, seconds, takes};
 use wakeword::audio::ChannelChoice;
 use wakeword::audio::capture::Pcm;
 use wakeword::audio::capture::intake::Intake;
 use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, fbank};
-use wakeword::inference::VECTOR_DIM;
+use wakeword::inference::{SPEAKER_FRAMES, SpeakerBuffers, VECTOR_DIM};
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
 use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
 use wakeword::keyword::score::t_norm;
@@ -87,6 +87,15 @@ fn the_keyword_encoder_never_asks_for_memory() {
         encoder.reset();
     });
     assert!(vectors > 2 * take.len() / VECTOR_HOP);
+}
+
+#[test]
+fn the_speaker_encoder_never_asks_for_memory_twice() {
+    let mut frames = reference("fbank80.f32", fbank::BANDS).slice(0, SPEAKER_FRAMES);
+    frames.centre_columns();
+    let mut buffers = SpeakerBuffers::default();
+    let first = models().speaker.embed(&frames, &mut buffers).to_vec();
+    without_memory(|| assert_eq!(first, models().speaker.embed(&frames, &mut buffers)));
 }
 
 #[test]

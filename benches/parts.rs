@@ -1,0 +1,90 @@
+//! What each part costs for a second of audio, and how long the models take to load, on one thread.
+//! `cargo bench --bench parts` prints the figures; nothing here passes or fails.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use common::{cut, demo_profile, engine, living_room, models, seconds};
+use wakeword::features::logmel::{self, LogMel};
+use wakeword::features::mfcc::Mfcc;
+use wakeword::features::vad::Vad;
+use wakeword::features::{Frames, HOP, SAMPLE_RATE, fbank};
+use wakeword::inference::{PULSE, SPEAKER_FRAMES, VECTOR_DIM};
+use wakeword::keyword::bank::{BankTracker, TemplateBank};
+use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
+use wakeword::models::Models;
+use wakeword::speaker::SpeakerEncoder;
+
+/// Speech that the parts work on.
+const STRETCH: f32 = 10.0;
+/// For how long each part is measured.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Prints the median time of `work`, and of its share in a second of audio.
+fn measure(part: &str, audio: f32, mut work: impl FnMut()) {
+    work();
+    let (started, mut times) = (Instant::now(), Vec::new());
+    while times.len() < 5 || started.elapsed() < PATIENCE {
+        let begun = Instant::now();
+        work();
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    let (median, least) = (times[times.len() / 2], times[0]);
+    println!(
+        "{part:40} {median:9.3} ms, at best {least:9.3} ms; {:8.3} ms per second",
+        median / f64::from(audio)
+    );
+}
+
+fn main() {
+    let speech = cut(5.0, 5.0 + STRETCH);
+    measure("models, loaded", 1.0, || drop(black_box(Models::load(None).unwrap())));
+    let (mut vad, hops) = (Vad::new(0.15, 1.0), speech.chunks_exact(HOP));
+    measure("voice activity, 10 s", STRETCH, || hops.clone().for_each(|hop| _ = black_box(vad.push(hop))));
+
+    let (mut log_mel, mut mel) = (LogMel::default(), Frames::new(logmel::BANDS));
+    measure("log-mel features, 10 s", STRETCH, || {
+        mel.clear();
+        speech.windows(logmel::SPAN).step_by(HOP).for_each(|span| log_mel.frame(span, mel.push_zeroed()));
+    });
+    let (mut filterbank, mut bands) = (fbank::Fbank::default(), Frames::new(fbank::BANDS));
+    measure("filterbank, 10 s", STRETCH, || {
+        bands.clear();
+        filterbank.compute_into(speech, &mut bands);
+    });
+    let mut mfcc = Mfcc::default();
+    measure("cepstra, 10 s", STRETCH, || drop(black_box(mfcc.cepstra(speech))));
+
+    let mut stream = models().keyword.stream();
+    let (mut pulses, pulse) = (mel.as_slice().chunks_exact(PULSE * logmel::BANDS).cycle(), 0.08);
+    measure("keyword encoder, 80 ms", pulse, || _ = black_box(stream.push(pulses.next().unwrap())));
+
+    let vectors = KeywordEncoder::new(&models().keyword).recording(speech);
+    let audio = (vectors.rows() * VECTOR_HOP) as f32 / SAMPLE_RATE as f32;
+    let takes = demo_profile().takes.iter().map(|take| &take.vectors);
+    let matcher = |part: &str, bank: &TemplateBank| {
+        let mut tracker = BankTracker::new(bank);
+        measure(part, audio, || vectors.iter().for_each(|vector| _ = black_box(tracker.push(bank, vector))));
+    };
+    matcher("matching of 1 profile of 5 takes, 10 s", &TemplateBank::new(VECTOR_DIM, takes.clone()));
+    let twenty = std::iter::repeat_n(takes, 20).flatten();
+    matcher("matching of 20 profiles of 5 takes, 10 s", &TemplateBank::new(VECTOR_DIM, twenty));
+    matcher("matching of the cohort, 10 s", &models().cohort.vectors);
+
+    let (mut speaker, span) = (SpeakerEncoder::default(), seconds(SPEAKER_FRAMES as f32 / 100.0));
+    measure("speaker embedding, 0.8 s", 0.8, || {
+        black_box(speaker.embed(&models().speaker, speech, 0..span));
+    });
+
+    let mut engine = engine(&[demo_profile().clone()]);
+    let room = living_room();
+    let audio = room.len() as f32 / SAMPLE_RATE as f32;
+    measure("engine, the whole living room", audio, || {
+        engine.push(room, |event| _ = black_box(event)).unwrap();
+    });
+}
