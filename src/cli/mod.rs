@@ -99,7 +99,9 @@ pub fn main() -> ExitCode {
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // The programs whose options `eval` shares call a part of the dataset its configuration.
     let part = match cli.command {
-        Command::Eval(_) if matches.value_source("config") == Some(ValueSource::CommandLine) => {
+        Command::Eval(ref args)
+            if args.names_a_part() && matches.value_source("config") == Some(ValueSource::CommandLine) =>
+        {
             std::mem::replace(&mut cli.config, std::env::var_os("WAKEWORD_CONFIG").map(PathBuf::from))
         }
         _ => None,

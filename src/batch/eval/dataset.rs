@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::table::{Table, TableError};
 use crate::features::SAMPLE_RATE;
 
 /// Recordings to evaluate on.
@@ -53,14 +54,9 @@ pub enum DatasetError {
     /// A table without its recording.
     #[error("{0}: no recording of this name ending in .flac or .wav beside it")]
     NoRecording(PathBuf),
-    /// A table without a column.
-    #[error("{path}: no column {column:?} in its first line; needed are start_s, end_s, text and expected")]
-    Column {
-        /// The table.
-        path: PathBuf,
-        /// What is missing.
-        column: &'static str,
-    },
+    /// A table that is none.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A line of a table that says nothing.
     #[error("{path}:{line}: expected start and end in seconds, and accept or refuse")]
     Line {
@@ -128,42 +124,29 @@ fn read_table(path: &Path, phrase: &mut Option<String>) -> Result<Recording, Dat
     let recording = ["flac", "wav"].map(|ending| path.with_extension(ending));
     let recording = recording.into_iter().find(|path| path.is_file());
     let recording = recording.ok_or_else(|| DatasetError::NoRecording(path.into()))?;
-    let text =
-        std::fs::read_to_string(path).map_err(|source| DatasetError::Io { path: path.into(), source })?;
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
-    let column = |column: &'static str| {
-        let at = header.iter().position(|title| *title == column);
-        at.ok_or_else(|| DatasetError::Column { path: path.into(), column })
-    };
-    let [start, end, said, expected] =
-        [column("start_s")?, column("end_s")?, column("text")?, column("expected")?];
+    let table = Table::read(path, ["start_s", "end_s", "text", "expected"])?;
     let mut segments = Vec::new();
-    for (index, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let number = index + 2;
+    for (number, [start, end, found, expected]) in table.rows {
         let wrong = || DatasetError::Line { path: path.into(), line: number };
-        let fields: Vec<&str> = line.split('\t').collect();
-        let field = |column: usize| fields.get(column).copied().ok_or_else(wrong);
-        let sample = |column: usize| {
-            let seconds: f64 = field(column)?.trim().parse().map_err(|_| wrong())?;
-            Ok((seconds * SAMPLE_RATE as f64) as u64)
+        let sample = |text: &str| {
+            let seconds: f64 = text.parse().map_err(|_| wrong())?;
+            Ok::<u64, DatasetError>((seconds * SAMPLE_RATE as f64) as u64)
         };
-        let accept = match field(expected)?.trim() {
+        let accept = match &*expected {
             "accept" => true,
             "refuse" => false,
             _ => return Err(wrong()),
         };
-        let found = field(said)?.trim();
         match phrase {
             _ if !accept => {}
-            None => *phrase = Some(found.to_owned()),
-            Some(phrase) if phrase == found => {}
+            None => *phrase = Some(found),
+            Some(phrase) if *phrase == found => {}
             Some(phrase) => {
-                let (found, phrase) = (found.to_owned(), phrase.clone());
+                let phrase = phrase.clone();
                 return Err(DatasetError::Phrases { path: path.into(), line: number, found, phrase });
             }
         }
-        segments.push(Segment { samples: sample(start)?..sample(end)?, accept });
+        segments.push(Segment { samples: sample(&start)?..sample(&end)?, accept });
     }
     Ok(Recording { path: recording, segments })
 }

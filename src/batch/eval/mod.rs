@@ -1,8 +1,12 @@
 //! Evaluation on recordings of which is known what should be heard in them.
 
 pub mod chunks;
+pub mod condition;
 pub mod dataset;
+pub mod measures;
 pub mod outcome;
+mod table;
+pub mod trials;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `wakeword eval`
 
+mod trials;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use super::{Context, Outcome};
 
 /// Arguments of `eval`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
 Example:
   wakeword eval --dataset enroll/demo --config enroll --split living-room --chunk-length-s 5 --stride-length-s 1
@@ -37,6 +40,20 @@ D_C_S_eval_results.txt is written, and with --log-outputs log_D_C_S_predictions.
 Every recording is heard whole and in blocks of 10 ms, and with --chunk-length-s in chunks too; exit status 3
 says that these differ in any verdict or score, or that a recording could not be read.")]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    recordings: Option<RecordingsArgs>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Error rates over short clips, clean and in noise
+    Trials(trials::Args),
+}
+
+#[derive(clap::Args)]
+struct RecordingsArgs {
     /// Folder of the dataset
     #[arg(long, value_name = "DIR")]
     dataset: String,
@@ -54,7 +71,22 @@ pub struct Args {
     log_outputs: bool,
 }
 
+impl Args {
+    /// Whether `--config` names a part of a dataset.
+    pub fn names_a_part(&self) -> bool {
+        self.command.is_none()
+    }
+}
+
 pub fn run(context: &Context, args: &Args, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    match (&args.command, &args.recordings) {
+        (Some(Command::Trials(args)), _) => trials::run(context, args),
+        (None, Some(args)) => recordings(context, args, config),
+        (None, None) => anyhow::bail!("say which recordings: --dataset DIR --config NAME --split NAME"),
+    }
+}
+
+fn recordings(context: &Context, args: &RecordingsArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let config = config.and_then(Path::to_str).context("say which takes to enrol: --config NAME")?;
     let dataset = Dataset::read(Path::new(&args.dataset), config, &args.split)?;
     let recordings = takes::read(std::slice::from_ref(&dataset.takes))?;

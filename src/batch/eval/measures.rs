@@ -1,0 +1,83 @@
+//! Error rates of a set of decisions (terms of ISO/IEC 19795-1) and how sure they are.
+
+use std::collections::BTreeMap;
+
+/// Samples drawn for an interval.
+const RESAMPLED: usize = 2_000;
+/// Share of them on each side of a 95 % interval.
+const TAIL: f64 = 0.025;
+
+/// Equal error rate of scores: where as large a share of `genuine` lies below a threshold as of `impostors`
+/// at or above it. `None` without one of either.
+pub fn equal_error_rate(genuine: &[f32], impostors: &[f32]) -> Option<f64> {
+    if genuine.is_empty() || impostors.is_empty() {
+        return None;
+    }
+    let mut all: Vec<(f32, bool)> = genuine.iter().map(|score| (*score, true)).collect();
+    all.extend(impostors.iter().map(|score| (*score, false)));
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut missed, mut accepted) = (0.0, 1.0);
+    let mut best = (1.0f64, 0.5);
+    for equal in all.chunk_by(|a, b| a.0 == b.0) {
+        for (_, genuine_one) in equal {
+            if *genuine_one {
+                missed += 1.0 / genuine.len() as f64;
+            } else {
+                accepted -= 1.0 / impostors.len() as f64;
+            }
+        }
+        let gap: f64 = missed - accepted;
+        if gap.abs() < best.0 {
+            best = (gap.abs(), (missed + accepted) / 2.0);
+        }
+    }
+    Some(best.1.max(0.0))
+}
+
+/// 95 % interval of a mean of `values`, each with its group (a speaker), by bootstrap over the groups.
+pub fn interval(values: &[(&str, f64)]) -> (f64, f64) {
+    let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (group, value) in values {
+        let sums = groups.entry(group).or_default();
+        *sums = (sums.0 + value, sums.1 + 1.0);
+    }
+    let groups: Vec<(f64, f64)> = groups.into_values().collect();
+    if groups.is_empty() {
+        return (0.0, 0.0);
+    }
+    let mut random = fastrand::Rng::with_seed(0);
+    let mut means: Vec<f64> = (0..RESAMPLED)
+        .map(|_| {
+            let drawn = (0..groups.len()).map(|_| groups[random.usize(..groups.len())]);
+            let (sum, count) = drawn.fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
+            sum / count
+        })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let at = |share: f64| means[(share * (RESAMPLED - 1) as f64).round() as usize];
+    (at(TAIL), at(1.0 - TAIL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_equal_error_rate_never_depends_on_the_scale_of_the_scores() {
+        assert_eq!(equal_error_rate(&[], &[1.0]), None);
+        assert_eq!(equal_error_rate(&[2.0, 3.0], &[0.0, 1.0]), Some(0.0));
+        let (genuine, impostors) = ([1.0, 3.0, 4.0, 5.0], [f32::NEG_INFINITY, 0.0, 0.5, 2.0]);
+        assert_eq!(equal_error_rate(&genuine, &impostors), Some(0.25));
+        let squeezed = |scores: [f32; 4]| scores.map(|score| score.max(-9.0) / 100.0);
+        assert_eq!(equal_error_rate(&squeezed(genuine), &squeezed(impostors)), Some(0.25));
+        assert_eq!(equal_error_rate(&[1.0, 1.0], &[1.0, 1.0]), Some(0.5));
+    }
+
+    #[test]
+    fn an_interval_never_counts_the_clips_of_a_speaker_as_independent() {
+        let same: Vec<(&str, f64)> = (0..1000).map(|n| (["a", "b"][n % 2], (n % 2) as f64)).collect();
+        assert_eq!(interval(&same), (0.0, 1.0));
+        let (low, high) = interval(&[("a", 0.5), ("b", 0.5)]);
+        assert_eq!((low, high), (0.5, 0.5));
+    }
+}

@@ -1,0 +1,285 @@
+//! Trials: short clips, each against one enrolled phrase, of which is known what they are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::condition::Condition;
+use super::table::{Table, TableError};
+use super::{measures, verdict};
+use crate::audio::{AudioError, read_clip};
+use crate::batch::autokws::{self, file_name};
+use crate::batch::score::Score;
+use crate::engine::Engine;
+use crate::engine::event::{Detection, Event};
+use crate::engine::rule::Rule;
+use crate::inference::InferenceError;
+
+/// Kind of a positive: the owner with the phrase.
+pub const POSITIVE: &str = "pos";
+/// Kind of a negative: the owner with other words.
+pub const OTHER_WORD: &str = "same_speaker";
+/// Kind of a negative: somebody else with the phrase.
+pub const OTHER_VOICE: &str = "same_word";
+/// Kind of a negative of which no more is known.
+const NEGATIVE: &str = "negative";
+
+/// One enrolment and its trials.
+#[derive(Debug)]
+pub struct Task {
+    /// Name of its folder.
+    pub name: String,
+    /// Whose voice it is: several tasks may share it.
+    pub speaker: String,
+    /// Enrolment recordings.
+    pub enroll: Vec<PathBuf>,
+    /// Sorted by file.
+    pub trials: Vec<Trial>,
+}
+
+/// One clip to decide on.
+#[derive(Debug)]
+pub struct Trial {
+    /// Recording.
+    pub path: PathBuf,
+    /// [`POSITIVE`] or a kind of negative.
+    pub kind: String,
+}
+
+/// Trials that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialsError {
+    /// The folders.
+    #[error(transparent)]
+    Dataset(#[from] autokws::DatasetError),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A clip without a label.
+    #[error("{path}: nothing says what it is: {hint}")]
+    Unlabelled {
+        /// The clip.
+        path: PathBuf,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A label without a clip.
+    #[error("{path}:{line}: task {task} has no test clip {name}")]
+    NoClip {
+        /// The table.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// Its task.
+        task: String,
+        /// Its file.
+        name: String,
+    },
+    /// Two labels for one clip.
+    #[error("{path}:{line}: clip {name} of task {task} is in the table before")]
+    Twice {
+        /// The table.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// Its task.
+        task: String,
+        /// Its file.
+        name: String,
+    },
+}
+
+/// The tasks of `dataset`, in a layout of the Auto-KWS challenge. What the clips are says `table`, tab-separated
+/// with the columns task, speaker, kind and name (of the file; kind `enroll` is passed over), or else
+/// `solution` with a file of labels a task.
+pub fn tasks(
+    dataset: &Path,
+    solution: Option<&Path>,
+    table: Option<&Path>,
+) -> Result<Vec<Task>, TrialsError> {
+    let mut kinds = table.map(read_kinds).transpose()?;
+    let mut tasks = Vec::new();
+    for found in autokws::speakers(dataset, solution)? {
+        let name = found.name.to_string_lossy().into_owned();
+        let mut speaker = name.clone();
+        let mut trials = Vec::new();
+        for path in found.test {
+            let file = file_name(&path);
+            let kind = match &mut kinds {
+                Some(kinds) => kinds.remove(&(found.name.clone(), file)).map(|row| {
+                    speaker = row.speaker;
+                    row.kind
+                }),
+                None => found
+                    .labels
+                    .as_ref()
+                    .and_then(|labels| labels.get(&file))
+                    .map(|positive| if *positive { POSITIVE } else { NEGATIVE }.to_owned()),
+            };
+            let hint = if table.is_some() { "it is not in the table" } else { "give --table or --solution" };
+            let kind = kind.ok_or_else(|| TrialsError::Unlabelled { path: path.clone(), hint })?;
+            trials.push(Trial { path, kind });
+        }
+        tasks.push(Task { name, speaker, enroll: found.enroll, trials });
+    }
+    let rest = kinds.into_iter().flatten().min_by_key(|(_, row)| row.line);
+    if let (Some(((task, name), row)), Some(path)) = (rest, table) {
+        let (task, name) = (task.to_string_lossy().into(), name.to_string_lossy().into());
+        return Err(TrialsError::NoClip { path: path.into(), line: row.line, task, name });
+    }
+    Ok(tasks)
+}
+
+struct Row {
+    line: usize,
+    speaker: String,
+    kind: String,
+}
+
+fn read_kinds(path: &Path) -> Result<HashMap<(OsString, OsString), Row>, TrialsError> {
+    let table = Table::read(path, ["task", "speaker", "kind", "name"])?;
+    let mut kinds = HashMap::new();
+    for (line, [task, speaker, kind, name]) in table.rows {
+        if kind == "enroll" {
+            continue;
+        }
+        let key = (OsString::from(&task), OsString::from(&name));
+        if kinds.insert(key, Row { line, speaker, kind }).is_some() {
+            return Err(TrialsError::Twice { path: path.into(), line, task, name });
+        }
+    }
+    Ok(kinds)
+}
+
+/// What the engine said of one trial.
+pub struct Answer {
+    /// Its verdicts, in order; none if nothing came near the phrase.
+    pub verdicts: Vec<Detection>,
+    /// Whether one of them accepted.
+    pub accepted: bool,
+}
+
+/// A trial that got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The clip cannot be read.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// A network failed.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+/// Listens to the clip at `path` of `task` in `condition`, with an engine at the beginning of a stream.
+pub fn answer(
+    engine: &mut Engine,
+    task: &Task,
+    path: &Path,
+    condition: &Condition,
+) -> Result<Answer, TrialError> {
+    let mut samples = read_clip(path)?.samples;
+    condition.apply(&format!("{}/{}", task.name, file_name(path).to_string_lossy()), &mut samples);
+    let mut answer = Answer { verdicts: Vec::new(), accepted: false };
+    let mut take = |event: Event| {
+        answer.accepted |= matches!(event, Event::Accepted(_));
+        answer.verdicts.extend(verdict(&event).cloned());
+    };
+    engine.push(&samples, &mut take)?;
+    engine.finish(take)?;
+    Ok(answer)
+}
+
+/// One trial and what became of it.
+pub struct Decision<'a> {
+    /// Whose enrolment.
+    pub task: &'a Task,
+    /// The clip.
+    pub trial: &'a Trial,
+    /// What the engine said.
+    pub answer: Answer,
+}
+
+/// A rate with its 95 % interval by bootstrap over speakers.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Estimate {
+    /// Its value.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// The mean of `values`, each with its speaker.
+    fn mean(values: &[(&str, f64)]) -> Self {
+        let value = values.iter().map(|(_, value)| value).sum::<f64>() / values.len().max(1) as f64;
+        let (low, high) = measures::interval(values);
+        Self { value, low, high }
+    }
+}
+
+/// Rates over many decisions.
+#[derive(Debug, serde::Serialize)]
+pub struct Rates {
+    /// Trials.
+    pub trials: usize,
+    /// Miss rate + 9 x false-alarm rate, mean over tasks.
+    pub score: Estimate,
+    /// Mean over tasks.
+    pub miss_rate: Estimate,
+    /// Mean over tasks.
+    pub false_alarm_rate: Estimate,
+    /// Share accepted of each kind of negative, over all tasks together.
+    pub by_kind: BTreeMap<String, Estimate>,
+    /// Equal error rate of the fused score.
+    pub equal_error_rate: Option<f64>,
+    /// Equal error rate of the words' share of the score, on negatives of the owner's.
+    pub phrase_equal_error_rate: Option<f64>,
+    /// Equal error rate of the voice's cosine, on negatives with the phrase.
+    pub speaker_equal_error_rate: Option<f64>,
+}
+
+impl Rates {
+    /// Rates of `decisions` by `rule`; those of a task lie together.
+    pub fn of(decisions: &[Decision<'_>], rule: &Rule) -> Self {
+        let positive = |one: &Decision<'_>| one.trial.kind == POSITIVE;
+        let by_task = decisions.chunk_by(|a, b| a.task.name == b.task.name);
+        let scores: Vec<(&str, Score)> = by_task
+            .map(|task| {
+                let pairs = task.iter().map(|one| (positive(one), one.answer.accepted));
+                (&*task[0].task.speaker, Score::of(pairs))
+            })
+            .collect();
+        let mut by_kind: BTreeMap<String, Vec<(&str, f64)>> = BTreeMap::new();
+        for one in decisions.iter().filter(|one| !positive(one)) {
+            let value = (&*one.task.speaker, f64::from(u8::from(one.answer.accepted)));
+            by_kind.entry(one.trial.kind.clone()).or_default().push(value);
+        }
+        let mean = |part: fn(&Score) -> f64| {
+            let values: Vec<_> = scores.iter().map(|(speaker, score)| (*speaker, part(score))).collect();
+            Estimate::mean(&values)
+        };
+        let equal = |negatives: Option<&str>, part: &dyn Fn(&Detection) -> f32| {
+            let best =
+                |one: &Decision<'_>| one.answer.verdicts.iter().map(part).fold(f32::NEG_INFINITY, f32::max);
+            let chosen = |one: &&Decision<'_>| negatives.is_none_or(|kind| one.trial.kind == kind);
+            let genuine: Vec<f32> = decisions.iter().filter(|one| positive(one)).map(best).collect();
+            let impostors: Vec<f32> =
+                decisions.iter().filter(|one| !positive(one)).filter(chosen).map(best).collect();
+            measures::equal_error_rate(&genuine, &impostors)
+        };
+        Self {
+            trials: decisions.len(),
+            score: mean(|score| score.score),
+            miss_rate: mean(|score| score.miss_rate),
+            false_alarm_rate: mean(|score| score.false_alarm_rate),
+            by_kind: by_kind.into_iter().map(|(kind, values)| (kind, Estimate::mean(&values))).collect(),
+            equal_error_rate: equal(None, &|heard| heard.score),
+            phrase_equal_error_rate: equal(Some(OTHER_WORD), &|heard| rule.words(&heard.evidence)),
+            speaker_equal_error_rate: equal(Some(OTHER_VOICE), &|heard| {
+                heard.evidence.speaker_cosine.unwrap_or(f32::NEG_INFINITY)
+            }),
+        }
+    }
+}
