@@ -6,11 +6,33 @@ use super::{HOP, WINDOW, frame_count};
 pub const FLOOR_DBFS: f32 = -120.0;
 /// What the estimate below exceeds the true ratio by on speech with pauses, in dB.
 const SNR_BIAS_DB: f32 = 6.0;
+/// Frames this far below the active level are pauses, in dB (margin of ITU-T P.56).
+const PAUSE_DB: f64 = 15.9;
 
 /// Level of `samples` in dB relative to a full-scale square wave.
 pub fn dbfs(samples: &[f32]) -> f32 {
     let power = samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32;
     (10.0 * power.max(1e-12).log10()).max(FLOOR_DBFS)
+}
+
+/// Mean square of `samples`.
+pub fn power(samples: &[f32]) -> f64 {
+    samples.iter().map(|x| f64::from(x * x)).sum::<f64>() / samples.len().max(1) as f64
+}
+
+/// Mean power of the frames that are no pauses, found by repeating what ITU-T P.56 defines: those less than
+/// a margin below the mean of all such frames.
+pub fn active_power(samples: &[f32]) -> f64 {
+    let frames: Vec<f64> = (0..frame_count(samples.len(), WINDOW))
+        .map(|frame| power(&samples[frame * HOP..frame * HOP + WINDOW]))
+        .collect();
+    let mut level = power(samples);
+    for _ in 0..10 {
+        let active = frames.iter().filter(|power| **power >= level * 10f64.powf(-PAUSE_DB / 10.0));
+        let (sum, count) = active.fold((0.0, 0), |(sum, count), power| (sum + power, count + 1));
+        level = if count == 0 { level } else { sum / f64::from(count) };
+    }
+    level
 }
 
 /// Signal-to-noise ratio in dB of speech with pauses: 97th less 10th percentile of the frame

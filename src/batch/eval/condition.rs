@@ -7,10 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::audio::{AudioError, read_clip};
 use crate::enroll::takes::{TakesError, audio_files};
-use crate::features::{HOP, WINDOW, frame_count};
-
-/// Frames this far below the active level are pauses, in dB (margin of ITU-T P.56).
-const PAUSE_DB: f64 = 15.9;
+use crate::features::level::{active_power, power};
 
 /// A way to hear recordings.
 #[derive(Clone)]
@@ -96,25 +93,6 @@ impl Condition {
             Condition::Noise(noises, snr_db) => noises.mix(samples, name, *snr_db),
         }
     }
-}
-
-fn power(samples: &[f32]) -> f64 {
-    samples.iter().map(|x| f64::from(x * x)).sum::<f64>() / samples.len().max(1) as f64
-}
-
-/// Mean power of the frames that are no pauses, found by repeating what ITU-T P.56 defines: those less than
-/// a margin below the mean of all such frames.
-fn active_power(samples: &[f32]) -> f64 {
-    let frames: Vec<f64> = (0..frame_count(samples.len(), WINDOW))
-        .map(|frame| power(&samples[frame * HOP..frame * HOP + WINDOW]))
-        .collect();
-    let mut level = power(samples);
-    for _ in 0..10 {
-        let active = frames.iter().filter(|power| **power >= level * 10f64.powf(-PAUSE_DB / 10.0));
-        let (sum, count) = active.fold((0.0, 0), |(sum, count), power| (sum + power, count + 1));
-        level = if count == 0 { level } else { sum / f64::from(count) };
-    }
-    level
 }
 
 #[cfg(test)]
