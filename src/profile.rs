@@ -67,6 +67,10 @@ pub struct Take {
     pub cepstra: Frames,
     /// Speaker embedding of unit length, `[192]`.
     pub embedding: Vec<f32>,
+    /// Cepstra of the same frames with noise, `[n, 39]`.
+    pub noisy_cepstra: Frames,
+    /// Mean speaker embedding of unit length with more and less noise, `[192]`.
+    pub noisy_embedding: Vec<f32>,
 }
 
 /// Medians over the takes, each scored against the others.
@@ -76,6 +80,6 @@ pub struct Scales {
     pub keyword: f32,
     /// T-normalised cepstral score.
     pub cepstra: f32,
-    /// Mean cosine to the other takes' embeddings.
+    /// Cosine to the mean of the other takes' embeddings.
     pub voice: f32,
 }

@@ -11,19 +11,26 @@ use crate::inference::InferenceError;
 use crate::models::Models;
 use crate::phrase::{CepstralTemplates, costs};
 use crate::profile::Profile;
-use crate::speaker::{SpeakerEncoder, cosine};
+use crate::speaker::{SpeakerEncoder, cosine, voice};
 
 /// One profile, ready to judge by.
 pub struct Reference {
     templates: CepstralTemplates,
+    /// Mean embedding of the takes, and of the takes with noise.
+    voices: [Vec<f32>; 2],
     profile: Arc<Profile>,
 }
 
 impl Reference {
     /// Stacks the templates of `profile`.
     pub fn new(profile: Arc<Profile>) -> Self {
-        let takes = profile.takes.iter().map(|take| &take.cepstra);
-        Self { templates: CepstralTemplates::new(takes), profile }
+        let takes = || profile.takes.iter();
+        let cepstra = takes().map(|take| &take.cepstra).chain(takes().map(|take| &take.noisy_cepstra));
+        let voices = [
+            voice::mean(takes().map(|take| &*take.embedding)),
+            voice::mean(takes().map(|take| &*take.noisy_embedding)),
+        ];
+        Self { templates: CepstralTemplates::new(cepstra), voices, profile }
     }
 }
 
@@ -80,11 +87,10 @@ impl Judge {
             snr_db: snr_db(scene.background),
         };
         // The voice costs most: ask it only where it makes a difference, or the reason is wanted.
-        if rule.explain || rule.words(&evidence) >= rule.words_gate {
+        if rule.explain || rule.words_suffice(&evidence) {
             let embedding = self.speaker.embed(&models.speaker, scene.audio, phrase.clone());
-            let takes = &reference.profile.takes;
-            let cosines: f32 = takes.iter().map(|take| cosine(&take.embedding, &embedding)).sum();
-            let cosine = cosines / takes.len() as f32;
+            let cosines = reference.voices.iter().map(|voice| cosine(voice, &embedding));
+            let cosine = cosines.fold(-1.0, f32::max);
             evidence.speaker_cosine = Some(cosine);
             evidence.speaker_score = Some(cosine / scales.voice);
         }

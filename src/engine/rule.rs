@@ -5,6 +5,9 @@ use super::event::{Evidence, Reason};
 /// How much further from a take than the other must words or voice be to be the reason.
 const CLEARLY: f32 = 1.3;
 
+/// Signal-to-noise ratio from which on noise changes no score, in dB.
+const QUIET_DB: f32 = 25.0;
+
 /// Weights of the evidence, and the score needed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -18,10 +21,10 @@ pub struct Rule {
     pub keyword_weight: f32,
     /// Weight of the cepstral score.
     pub cepstral_weight: f32,
-    /// Weight of the speaker score, which counts up to 1: how usual the voice is for this profile.
-    pub speaker_weight: f32,
-    /// Weight of the speaker cosine: how sure the encoder is of the voice at all.
+    /// Weight of the speaker cosine.
     pub cosine_weight: f32,
+    /// What noise makes up for, for each 10 dB below [`QUIET_DB`].
+    pub noise_weight: f32,
     /// Fused score needed.
     pub threshold: f32,
     /// Added to the threshold, a profile's own too: while the device itself plays, for one.
@@ -36,8 +39,8 @@ impl Default for Rule {
             explain: true,
             keyword_weight: 0.6,
             cepstral_weight: 0.4,
-            speaker_weight: 0.4,
-            cosine_weight: 1.2,
+            cosine_weight: 1.5,
+            noise_weight: 0.24,
             threshold: 1.6,
             raise: 0.0,
         }
@@ -55,12 +58,21 @@ impl Rule {
         self.keyword_weight * evidence.keyword_score + self.cepstral_weight * evidence.cepstral_score
     }
 
+    /// What the noise around the candidate takes from every other score, in the mean, even of the owner's.
+    fn noise(&self, evidence: &Evidence) -> f32 {
+        self.noise_weight * (QUIET_DB - evidence.snr_db).max(0.0) / 10.0
+    }
+
+    /// Whether the words reach their gate, so that the voice matters.
+    pub fn words_suffice(&self, evidence: &Evidence) -> bool {
+        self.words(evidence) + self.noise(evidence) >= self.words_gate
+    }
+
     /// The fused score; without a voice, that of the words alone. Where the words miss their gate, it
     /// lies below the threshold by as much.
     pub fn fuse(&self, evidence: &Evidence) -> f32 {
-        let words = self.words(evidence);
-        let voice = self.speaker_weight * evidence.speaker_score.unwrap_or(0.0).min(1.0)
-            + self.cosine_weight * evidence.speaker_cosine.unwrap_or(0.0);
+        let words = self.words(evidence) + self.noise(evidence);
+        let voice = self.cosine_weight * evidence.speaker_cosine.unwrap_or(0.0);
         let most =
             if words < self.words_gate { self.threshold + words - self.words_gate } else { f32::INFINITY };
         (words + voice).min(most)

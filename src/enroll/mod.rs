@@ -1,5 +1,6 @@
 //! Enrolment: from takes of a phrase to a profile.
 
+mod noise;
 pub mod takes;
 mod trim;
 
@@ -17,7 +18,8 @@ use crate::keyword::score::{median, t_norm};
 use crate::models::Models;
 use crate::phrase::{self, CepstralTemplates, SURROUNDINGS};
 use crate::profile::{Scales, Take};
-use crate::speaker::{SpeakerEncoder, cosine};
+use crate::speaker::{SpeakerEncoder, cosine, voice};
+use noise::NoiseMaker;
 
 /// Takes needed for a profile.
 pub const MIN_TAKES: usize = 3;
@@ -27,6 +29,9 @@ pub const MIN_LISTED_TAKES: usize = 2;
 const MIN_SCALE: f32 = 0.03;
 /// Lowest voice scale, for takes from changing microphones.
 const MIN_VOICE_SCALE: f32 = 0.2;
+
+/// Signal-to-noise ratios at which the voice is learnt once more, in dB; at the middle one, the cepstra too.
+const NOISY_SNR_DB: [f32; 3] = [15.0, 10.0, 5.0];
 
 /// Why takes give no profile.
 #[derive(Debug, thiserror::Error)]
@@ -87,12 +92,19 @@ struct Analyst<'a> {
     keyword: KeywordEncoder,
     mfcc: Mfcc,
     speaker: SpeakerEncoder,
+    noise: NoiseMaker,
 }
 
 impl<'a> Analyst<'a> {
     fn new(models: &'a Models) -> Self {
         let keyword = KeywordEncoder::new(&models.keyword);
-        Self { models, keyword, mfcc: Mfcc::default(), speaker: SpeakerEncoder::default() }
+        Self {
+            models,
+            keyword,
+            mfcc: Mfcc::default(),
+            speaker: SpeakerEncoder::default(),
+            noise: NoiseMaker::default(),
+        }
     }
 
     fn analyse(&mut self, samples: &[f32]) -> Result<Option<Analysed>, InferenceError> {
@@ -109,11 +121,24 @@ impl<'a> Analyst<'a> {
         let cepstra = self.mfcc.cepstra(audio);
         let frames = phrase::frames_of(within.clone());
         let frames = frames.start..frames.end.min(cepstra.rows());
+
+        let [less, medium, more] = self.noise.noisy(samples, NOISY_SNR_DB);
+        let noisy_cepstra = self.mfcc.cepstra(&medium[around.clone()]);
+        let mut noisy_embeddings = Vec::new();
+        for noisy in [less, medium, more] {
+            noisy_embeddings.push(self.speaker.embed(
+                &self.models.speaker,
+                &noisy[around.clone()],
+                within.clone(),
+            ));
+        }
         let take = Take {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
             cepstra: cepstra.slice(frames.start, frames.end),
             embedding: self.speaker.embed(&self.models.speaker, audio, within),
+            noisy_cepstra: noisy_cepstra.slice(frames.start, frames.end),
+            noisy_embedding: voice::mean(noisy_embeddings.iter().map(Vec::as_slice)),
         };
         Ok(Some(Analysed { take, vectors, cepstra }))
     }
@@ -129,12 +154,11 @@ fn scales(models: &Models, takes: &[Analysed]) -> Scales {
         let others = phrase::without(costs(&keyword), Some(index));
         let cohort = phrase::costs(&models.cohort.cepstra.best_matches(&one.cepstra));
         let cepstra = cepstral.score(&one.cepstra, &cohort, Some(index));
-        let others_voices = takes.iter().enumerate().filter(|(other, _)| *other != index);
-        let cosines: f32 =
-            others_voices.map(|(_, other)| cosine(&one.take.embedding, &other.take.embedding)).sum();
+        let voices = takes.iter().map(|other| &*other.take.embedding).collect();
+        let others_voice = voice::mean(phrase::without(voices, Some(index)));
         scores[0].push(t_norm(&others, &costs(&models.cohort.vectors)));
         scores[1].push(cepstra.score);
-        scores[2].push(cosines / (takes.len() - 1) as f32);
+        scores[2].push(cosine(&one.take.embedding, &others_voice));
     }
     let [keyword, cepstra, voice] = scores.map(|values| median(&values));
     Scales {

@@ -16,7 +16,7 @@ struct Kind {
     name: &'static str,
 }
 
-const PROFILE: Kind = Kind { magic: b"WAKEWORD", version: 2, name: "a profile" };
+const PROFILE: Kind = Kind { magic: b"WAKEWORD", version: 3, name: "a profile" };
 const VOICE: Kind = Kind { magic: b"WAKEVOIC", version: 1, name: "a speaker's voice" };
 const MAGIC: usize = 8;
 const DIGEST: usize = 32;
@@ -68,8 +68,9 @@ pub(super) fn decode_voice(bytes: &[u8]) -> Result<Voice, String> {
 pub(super) fn decode(bytes: &[u8]) -> Result<Profile, String> {
     let profile: Profile = open(&PROFILE, bytes)?;
     let sound = profile.takes.iter().all(|take| {
-        let parts = [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM)];
-        take.embedding.len() == EMBEDDING_DIM
+        let parts =
+            [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM), (&take.noisy_cepstra, mfcc::DIM)];
+        [&take.embedding, &take.noisy_embedding].iter().all(|embedding| embedding.len() == EMBEDDING_DIM)
             && parts.iter().all(|(frames, dim)| frames.dim() == *dim && !frames.is_empty())
     });
     if profile.takes.is_empty() || !sound {

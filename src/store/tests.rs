@@ -14,6 +14,8 @@ fn profile(name: &str, phrase: &str) -> Profile {
         vectors: Frames::from_vec(VECTOR_DIM, vec![0.5; 3 * VECTOR_DIM]),
         cepstra: Frames::from_vec(mfcc::DIM, vec![0.25; 4 * mfcc::DIM]),
         embedding: vec![0.1; EMBEDDING_DIM],
+        noisy_cepstra: Frames::from_vec(mfcc::DIM, vec![0.5; 4 * mfcc::DIM]),
+        noisy_embedding: vec![0.2; EMBEDDING_DIM],
     };
     let scales = Scales { keyword: 1.0, cepstra: 2.0, voice: 3.0 };
     Profile { created: 1, ..Profile::new(name, phrase, "models", (vec![take; 3], scales)) }
@@ -126,7 +128,7 @@ fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
     }
     let mut newer = whole.clone();
     newer[8] += 1;
-    refused(&newer, "version 2");
+    refused(&newer, "version 3");
 
     // The checksum is right, the content is not.
     let sealed = |profile: &Profile| format::encode(profile).unwrap();

@@ -164,7 +164,9 @@ fn write_scores(path: &Path, by_condition: &[(String, Vec<Decision<'_>>)]) -> an
 fn columns(verdict: &Detection) -> anyhow::Result<Vec<(String, String)>> {
     let Value::Object(fields) = serde_json::to_value(verdict)? else { return Ok(Vec::new()) };
     let measured = fields.into_iter().filter(|(_, value)| !value.is_string());
-    Ok(measured.map(|(title, value)| (title, value.to_string())).collect())
+    // An infinite score, where nothing could be aligned, is no number in JSON.
+    let text = |value: Value| if value.is_null() { String::new() } else { value.to_string() };
+    Ok(measured.map(|(title, value)| (title, text(value))).collect())
 }
 
 /// A line of CSV (RFC 4180).
