@@ -122,3 +122,88 @@ fn chunks_that_would_lose_phrases_are_never_tried() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "results of nothing were written");
 }
+
+/// A dataset of one task in `folder`: the demo voice, with clips out of the living room, and the table of them.
+fn trials(folder: &Path) -> Vec<String> {
+    let task = folder.join("tasks/demo");
+    fs::create_dir_all(task.join("test")).unwrap();
+    symlink(repository("enroll/demo/enroll"), task.join("enroll")).unwrap();
+    let mut lines = vec!["task\tspeaker\tkind\tname".to_owned()];
+    let clips = common::rows().into_iter().filter(|row| row.kind != "noise");
+    for (number, row) in clips.enumerate() {
+        let name = format!("{number}.wav");
+        let samples = common::cut(row.seconds.start - 0.4, row.seconds.end + 0.4);
+        common::write_wav(&task.join("test").join(&name), samples, common::PLAIN);
+        let kind = match (row.wake, row.voice) {
+            (true, _) => "pos",
+            (false, "demo") => "same_speaker",
+            _ => "other",
+        };
+        lines.push(format!("demo\tanna\t{kind}\t{name}"));
+    }
+    fs::create_dir(folder.join("noise")).unwrap();
+    common::write_wav(&folder.join("noise/hiss.wav"), &common::noise(1, 48_000), common::PLAIN);
+    fs::write(folder.join("table.tsv"), lines.join("\n")).unwrap();
+    lines
+}
+
+fn eval_trials(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(cargo_bin!("wakeword"));
+    command.args(["eval", "trials", "tasks", "--table", "table.tsv"]).args(arguments).env_clear();
+    command.env("WAKEWORD_CONFIG", "/dev/null").stdin(Stdio::null()).current_dir(folder);
+    let output = command.output().unwrap();
+    let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.code(), out, error)
+}
+
+#[test]
+fn error_rates_never_depend_on_the_number_of_threads() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let run = |jobs: &str, scores: &str| {
+        let noise = ["--noise", "noise", "--snr", "10", "--json", "--jobs", jobs, "--scores", scores];
+        let (code, out, error) = eval_trials(folder.path(), &noise);
+        assert_eq!(code, Some(0), "{error}");
+        (out, fs::read_to_string(folder.path().join(scores)).unwrap())
+    };
+    let (out, scores) = run("1", "one.csv");
+    assert_eq!(run("4", "four.csv"), (out.clone(), scores.clone()));
+    let result: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(result["conditions"][0]["condition"], "clean");
+    assert_eq!(result["conditions"][1]["condition"], "10 dB");
+    for condition in result["conditions"].as_array().unwrap() {
+        assert_eq!(condition["rates"]["trials"], lines.len() - 1);
+    }
+    let clean = &result["conditions"][0]["rates"];
+    assert_eq!((&clean["score"]["value"], &clean["equal_error_rate"]), (&0.0.into(), &0.0.into()), "{out}");
+    let heard = |condition: &str| scores.lines().filter(|line| line.starts_with(condition)).count();
+    assert!(heard("clean,demo,anna,") >= lines.len() - 1 && heard("10 dB,demo,anna,") >= lines.len() - 1);
+}
+
+#[test]
+fn trials_that_contradict_each_other_are_never_counted() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let [first, last] = [&lines[1], lines.last().unwrap()];
+    let tables = [
+        (lines.join("\n") + "\ndemo\tanna\tother\tx.wav", "no test clip x.wav"),
+        (lines.join("\n") + "\n" + first, "in the table before"),
+        (lines.join("\n").replace(last.as_str(), ""), "not in the table"),
+        (lines.join("\n").replace("kind", "sort"), "no column \"kind\""),
+        (lines.join("\n") + "\ndemo", "fewer fields"),
+    ];
+    for (table, reason) in tables {
+        fs::write(folder.path().join("table.tsv"), table).unwrap();
+        let (code, _, error) = eval_trials(folder.path(), &[]);
+        assert_eq!(code, Some(1), "{error}");
+        assert!(error.contains(reason) && error.contains(".tsv") || error.contains(".wav"), "{error}");
+    }
+    // A clip that cannot be read is named and left out.
+    fs::write(folder.path().join("table.tsv"), lines.join("\n")).unwrap();
+    fs::write(folder.path().join("tasks/demo/test/0.wav"), "no audio").unwrap();
+    let (code, out, error) = eval_trials(folder.path(), &["--json"]);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("0.wav"), "{error}");
+    let result: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(result["conditions"][0]["rates"]["trials"], lines.len() - 2);
+}

@@ -58,9 +58,38 @@ pub fn interval(values: &[(&str, f64)]) -> (f64, f64) {
     (at(TAIL), at(1.0 - TAIL))
 }
 
+/// Upper 95 % bound (one-sided, exact Poisson) of a rate at which `events` were seen in one unit of time: 3.0
+/// for none.
+pub fn rate_bound(events: usize) -> f64 {
+    // Probability of so few events or fewer at a rate.
+    let tail = |rate: f64| {
+        let mut term = (-rate).exp();
+        let mut sum = term;
+        for count in 1..=events {
+            term *= rate / count as f64;
+            sum += term;
+        }
+        sum
+    };
+    let (mut low, mut high) = (events as f64, 2.0 * events as f64 + 10.0);
+    for _ in 0..60 {
+        let middle = low.midpoint(high);
+        if tail(middle) > 0.05 { low = middle } else { high = middle }
+    }
+    high
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_seen_is_never_taken_for_nothing_to_come() {
+        // Tables of the chi-squared distribution: half its 95 % quantile with 2 (n + 1) degrees of freedom.
+        for (events, bound) in [(0, 2.9957), (1, 4.7439), (4, 9.1535), (10, 16.9622)] {
+            assert!((rate_bound(events) - bound).abs() < 1e-3, "{events}: {}", rate_bound(events));
+        }
+    }
 
     #[test]
     fn an_equal_error_rate_never_depends_on_the_scale_of_the_scores() {

@@ -1,5 +1,6 @@
 //! `wakeword eval`
 
+mod streams;
 mod trials;
 
 use std::fmt::Write as _;
@@ -50,6 +51,8 @@ pub struct Args {
 enum Command {
     /// Error rates over short clips, clean and in noise
     Trials(trials::Args),
+    /// False accepts in long recordings in which nobody says an enrolled phrase
+    Streams(streams::Args),
 }
 
 #[derive(clap::Args)]
@@ -81,6 +84,7 @@ impl Args {
 pub fn run(context: &Context, args: &Args, config: Option<&Path>) -> anyhow::Result<Outcome> {
     match (&args.command, &args.recordings) {
         (Some(Command::Trials(args)), _) => trials::run(context, args),
+        (Some(Command::Streams(args)), _) => streams::run(context, args),
         (None, Some(args)) => recordings(context, args, config),
         (None, None) => anyhow::bail!("say which recordings: --dataset DIR --config NAME --split NAME"),
     }
