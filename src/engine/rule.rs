@@ -6,7 +6,7 @@ use super::event::{Evidence, Reason};
 const CLEARLY: f32 = 1.3;
 
 /// Signal-to-noise ratio from which on noise changes no score, in dB.
-const QUIET_DB: f32 = 25.0;
+const QUIET_DB: f32 = 28.0;
 
 /// Weights of the evidence, and the score needed.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +23,10 @@ pub struct Rule {
     pub cepstral_weight: f32,
     /// Weight of the speaker cosine.
     pub cosine_weight: f32,
-    /// What noise makes up for, for each 10 dB below [`QUIET_DB`].
+    /// What noise makes up for, for each 10 dB below the 28 dB of a quiet room.
     pub noise_weight: f32,
+    /// The most that noise makes up for.
+    pub noise_most: f32,
     /// Fused score needed.
     pub threshold: f32,
     /// Added to the threshold, a profile's own too: while the device itself plays, for one.
@@ -40,7 +42,8 @@ impl Default for Rule {
             keyword_weight: 0.6,
             cepstral_weight: 0.4,
             cosine_weight: 1.5,
-            noise_weight: 0.24,
+            noise_weight: 0.28,
+            noise_most: 0.4,
             threshold: 1.6,
             raise: 0.0,
         }
@@ -60,7 +63,7 @@ impl Rule {
 
     /// What the noise around the candidate takes from every other score, in the mean, even of the owner's.
     fn noise(&self, evidence: &Evidence) -> f32 {
-        self.noise_weight * (QUIET_DB - evidence.snr_db).max(0.0) / 10.0
+        (self.noise_weight * (QUIET_DB - evidence.snr_db).max(0.0) / 10.0).min(self.noise_most)
     }
 
     /// Whether the words reach their gate, so that the voice matters.
