@@ -28,7 +28,7 @@ use wakeword::config::{Config, default_store};
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
-use wakeword::store::Store;
+use wakeword::store::{Kind, Store};
 
 /// Wakes for your phrase in your voice, on your device.
 #[derive(Parser)]
@@ -36,7 +36,7 @@ use wakeword::store::Store;
     version,
     after_help = "\
 Examples:
-  wakeword enroll anna --phrase \"hello sunflower\" --from takes/
+  wakeword enroll anna --phrase \"hello sunflower\"
   wakeword detect living-room.flac
   wakeword profiles list
 
@@ -55,11 +55,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Learn a phrase from recordings of it
+    /// Learn a phrase at the microphone, or from recordings of it
     Enroll(enroll::Args),
     /// Look for enrolled phrases in recordings
     Detect(detect::Args),
-    /// List, show or remove enrolled phrases
+    /// List, show, rename or remove enrolled phrases
     Profiles(profiles::Args),
     /// Look whether everything is as the daemon needs it
     Doctor(doctor::Args),
@@ -172,21 +172,20 @@ impl Context {
 
     /// The named profiles, or all; one that was made with other models is an error.
     fn profiles(&self, models: &Models, names: &[String]) -> anyhow::Result<Vec<Arc<Profile>>> {
-        let store = self.store()?;
-        let names = if names.is_empty() { store.names()? } else { names.to_vec() };
-        anyhow::ensure!(
-            !names.is_empty(),
-            "no profiles in {}; enrol one: wakeword enroll NAME --phrase TEXT --from DIR",
-            store.folder().display()
-        );
-        let load = |name: &String| {
-            let profile = store.load(name)?;
-            anyhow::ensure!(
-                profile.models == models.fingerprint,
-                "profile {name:?} was made with other models; enrol it again"
-            );
-            Ok(Arc::new(profile))
-        };
-        names.iter().map(load).collect()
+        Ok(load_all(self.store()?, models, names)?.into_iter().map(Arc::new).collect())
     }
+}
+
+/// What is stored under `names`, or all; something that was made with other models is an error.
+fn load_all<T: Kind>(store: &Store<T>, models: &Models, names: &[String]) -> anyhow::Result<Vec<T>> {
+    let names = if names.is_empty() { store.names()? } else { names.to_vec() };
+    let folder = store.folder().display();
+    anyhow::ensure!(!names.is_empty(), "no {}s in {folder}; enrol one: {}", T::NOUN, T::ENROL);
+    let load = |name: &String| {
+        let one = store.load(name)?;
+        let same = one.models() == models.fingerprint;
+        anyhow::ensure!(same, "{} {name:?} was made with other models; enrol it again", T::NOUN);
+        Ok(one)
+    };
+    names.iter().map(load).collect()
 }

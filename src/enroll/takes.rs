@@ -51,13 +51,18 @@ pub struct Recording {
     pub clip: Clip,
 }
 
-/// Reads the recordings in `places`: files, and folders of WAV and FLAC files (other files there are
-/// left alone).
-pub fn read(places: &[PathBuf]) -> Result<Vec<Recording>, TakesError> {
+/// The recordings in `places`: files, and folders of WAV and FLAC files (other files there are left alone).
+pub fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>, TakesError> {
     let mut paths = Vec::new();
     for place in places {
         if place.is_dir() { paths.extend(audio_files(place)?) } else { paths.push(place.clone()) }
     }
+    Ok(paths)
+}
+
+/// Reads the recordings in `places`, as [`files`] finds them.
+pub fn read(places: &[PathBuf]) -> Result<Vec<Recording>, TakesError> {
+    let paths = files(places)?;
     let found = paths.len();
     // A file that cannot be read is the better reason, so that comes first.
     let recordings = paths.into_iter().map(|path| read_one(&path)).collect::<Result<Vec<_>, AudioError>>()?;

@@ -1,28 +1,30 @@
 //! Profiles and voices on disk: one file each, written whole or not at all.
 
 mod format;
-mod voices;
+mod kind;
 
 #[cfg(test)]
 mod tests;
 
 use std::io::{ErrorKind, Write as _};
+use std::marker::PhantomData;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+pub use self::kind::Kind;
 use crate::profile::Profile;
+use crate::speaker::voice::Voice;
 
-/// Ending of profile files.
-const EXTENSION: &str = "wakeword";
 /// Longest profile name, in bytes.
 const MAX_NAME: usize = 64;
 /// Larger files are not profiles.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// A folder of profiles.
+/// A folder of profiles, or the voices in the same folder.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct Store<T = Profile> {
     folder: PathBuf,
+    kind: PhantomData<T>,
 }
 
 /// A profile that cannot be stored, found or read.
@@ -76,61 +78,33 @@ pub enum StoreError {
 impl Store {
     /// The store in `folder`, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), kind: PhantomData }
     }
 
+    /// Gives a profile another name, under which there must be none. Whose it is does not change.
+    pub fn rename(&self, name: &str, new: &str) -> Result<PathBuf, StoreError> {
+        let mut profile = self.load(name)?;
+        profile.name = new.into();
+        // In between it is there twice rather than not at all.
+        let path = self.add(&profile)?;
+        self.remove(name)?;
+        Ok(path)
+    }
+
+    /// The voices beside the profiles.
+    pub fn voices(&self) -> Store<Voice> {
+        Store { folder: self.folder.clone(), kind: PhantomData }
+    }
+}
+
+impl<T: Kind> Store<T> {
     /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Names of the stored profiles, sorted. None when the folder does not exist.
+    /// Names of what is stored, sorted. None when the folder does not exist.
     pub fn names(&self) -> Result<Vec<String>, StoreError> {
-        self.list(EXTENSION)
-    }
-
-    /// Reads one profile.
-    pub fn load(&self, name: &str) -> Result<Profile, StoreError> {
-        let path = self.path(name, EXTENSION)?;
-        let unknown = || StoreError::Unknown { name: name.into(), folder: self.folder.clone() };
-        let bytes = Self::read(&path)?.ok_or_else(unknown)?;
-        format::decode(&bytes).map_err(|reason| StoreError::Damaged { path, reason })
-    }
-
-    /// Fails if a profile of this name cannot be added; asked before the work of enrolling.
-    pub fn check_free(&self, name: &str) -> Result<(), StoreError> {
-        match self.path(name, EXTENSION)?.symlink_metadata() {
-            Ok(_) => Err(StoreError::Exists(name.into())),
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// Adds a profile, or replaces the one of that name: the old or the new is there, never a part.
-    pub fn save(&self, profile: &Profile) -> Result<PathBuf, StoreError> {
-        let path = self.path(&profile.name, EXTENSION)?;
-        let bytes =
-            format::encode(profile).map_err(|reason| StoreError::Damaged { path: path.clone(), reason })?;
-        self.write(path, &bytes)
-    }
-
-    /// Deletes a profile.
-    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
-        let path = self.path(name, EXTENSION)?;
-        let unknown = || StoreError::Unknown { name: name.into(), folder: self.folder.clone() };
-        Self::delete(path)?.then_some(()).ok_or_else(unknown)
-    }
-
-    fn path(&self, name: &str, extension: &str) -> Result<PathBuf, StoreError> {
-        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let good =
-            !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('.') && name.chars().all(allowed);
-        if !good {
-            return Err(StoreError::BadName(name.into()));
-        }
-        Ok(self.folder.join(format!("{name}.{extension}")))
-    }
-
-    fn list(&self, extension: &str) -> Result<Vec<String>, StoreError> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -139,7 +113,7 @@ impl Store {
         let mut names = Vec::new();
         for entry in entries {
             let path = entry.map_err(|source| StoreError::Io { path: self.folder.clone(), source })?.path();
-            if path.extension().is_some_and(|found| found == extension) {
+            if path.extension().is_some_and(|found| found == T::EXTENSION) {
                 names.extend(path.file_stem().and_then(|stem| stem.to_str()).map(String::from));
             }
         }
@@ -147,39 +121,81 @@ impl Store {
         Ok(names)
     }
 
-    /// The bytes of a file of this store, or `None` if there is none.
-    fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-        let size = match std::fs::metadata(path) {
+    /// Reads one.
+    pub fn load(&self, name: &str) -> Result<T, StoreError> {
+        let path = self.path(name)?;
+        let failed = |source| StoreError::Io { path: path.clone(), source };
+        let size = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Io { path: path.into(), source }),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(self.unknown(name)),
+            Err(source) => return Err(failed(source)),
         };
         if size > MAX_BYTES {
-            return Err(StoreError::Damaged { path: path.into(), reason: "too large for a profile".into() });
+            return Err(StoreError::Damaged { path, reason: "too large for a profile".into() });
         }
-        std::fs::read(path).map(Some).map_err(|source| StoreError::Io { path: path.into(), source })
+        let bytes = std::fs::read(&path).map_err(failed)?;
+        T::decode(&bytes).map_err(|reason| StoreError::Damaged { path, reason })
     }
 
-    fn write(&self, path: PathBuf, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+    /// Fails if one of this name cannot be added; asked before the work of enrolling.
+    pub fn check_free(&self, name: &str) -> Result<(), StoreError> {
+        match self.path(name)?.symlink_metadata() {
+            Ok(_) => Err(T::exists(name.into())),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Adds one; what has its name stays, even if it came a moment ago.
+    pub fn add(&self, content: &T) -> Result<PathBuf, StoreError> {
+        self.write(content, false)
+    }
+
+    /// Adds one, or replaces the one of its name: the old or the new is there, never a part.
+    pub fn save(&self, content: &T) -> Result<PathBuf, StoreError> {
+        self.write(content, true)
+    }
+
+    /// Deletes one.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.unknown(name)),
+            Err(source) => Err(StoreError::Io { path, source }),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> StoreError {
+        T::unknown(name.into(), self.folder.clone())
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let good =
+            !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('.') && name.chars().all(allowed);
+        if !good {
+            return Err(StoreError::BadName(name.into()));
+        }
+        Ok(self.folder.join(format!("{name}.{}", T::EXTENSION)))
+    }
+
+    fn write(&self, content: &T, replace: bool) -> Result<PathBuf, StoreError> {
+        let path = self.path(content.name())?;
+        let bytes = content.encode().map_err(|reason| StoreError::Damaged { path: path.clone(), reason })?;
         let failed = |source| StoreError::Io { path: path.clone(), source };
         let folder_failed = |source| StoreError::Io { path: self.folder.clone(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(folder_failed)?;
         // Temporary files are created with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(folder_failed)?;
         file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
+        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        let placed = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
+        placed.map_err(|error| match error.error.kind() {
+            ErrorKind::AlreadyExists if !replace => T::exists(content.name().into()),
+            _ => failed(error.error),
+        })?;
         // The new name is only safe once the folder is on disk too.
         std::fs::File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(folder_failed)?;
         Ok(path)
-    }
-
-    /// Whether there was something to delete.
-    fn delete(path: PathBuf) -> Result<bool, StoreError> {
-        match std::fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(StoreError::Io { path, source }),
-        }
     }
 }

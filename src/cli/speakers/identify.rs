@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde_json::json;
-use wakeword::speaker::voice::{self, Voice};
+use wakeword::speaker::voice;
 
-use super::super::{Context, Outcome, output};
+use super::super::{Context, Outcome, load_all, output};
 
 /// Arguments of `speakers identify`.
 #[derive(clap::Args)]
@@ -30,7 +30,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let models = context.models()?;
-    let voices = voices(context, &models.fingerprint)?;
+    let voices = load_all(&context.store()?.voices(), &models, &[])?;
     let mut outcome = Outcome::Done;
     let mut out = std::io::stdout().lock();
     let mut table = output::table(&["file", "speaker", "score", "next"]);
@@ -67,24 +67,4 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         writeln!(out, "{table}")?;
     }
     Ok(outcome)
-}
-
-/// All enrolled voices.
-fn voices(context: &Context, models: &str) -> anyhow::Result<Vec<Voice>> {
-    let store = context.store()?;
-    let names = store.voice_names()?;
-    anyhow::ensure!(
-        !names.is_empty(),
-        "no speakers in {}; enrol one: wakeword speakers enroll NAME --from DIR",
-        store.folder().display()
-    );
-    let load = |name: &String| {
-        let voice = store.load_voice(name)?;
-        anyhow::ensure!(
-            voice.models == models,
-            "speaker {name:?} was made with other models; enrol it again"
-        );
-        Ok(voice)
-    };
-    names.iter().map(load).collect()
 }

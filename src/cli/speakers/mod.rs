@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rayon::prelude::*;
 use serde_json::json;
 use wakeword::audio::{AudioError, read_clip};
+use wakeword::enroll::takes;
 use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 use wakeword::speaker::voice::{self, Voice};
@@ -68,7 +69,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         Command::Embed(args) => embed::run(context, &args),
         Command::List => list(context),
         Command::Remove { name } => {
-            context.store()?.remove_voice(&name)?;
+            context.store()?.voices().remove(&name)?;
             eprintln!("removed {name}");
             Ok(Outcome::Done)
         }
@@ -95,27 +96,20 @@ fn embed(net: &SpeakerNet, encoder: &mut SpeakerEncoder, file: &Path) -> Result<
 }
 
 fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> anyhow::Result<Outcome> {
-    let store = context.store()?;
+    let store = context.store()?.voices();
     // Also when it is to be replaced: a name that cannot be stored is best known before the work.
-    match store.check_voice_free(name) {
+    match store.check_free(name) {
         Err(wakeword::store::StoreError::VoiceExists(_)) if replace => {}
         other => other?,
     }
-    let mut files = Vec::new();
-    for place in from {
-        if place.is_dir() {
-            files.extend(wakeword::enroll::takes::audio_files(place)?);
-        } else {
-            files.push(place.clone());
-        }
-    }
+    let files = takes::files(from)?;
     anyhow::ensure!(!files.is_empty(), "no WAV or FLAC recordings in {}", from[0].display());
     let models = context.models()?;
     let embeddings = embed_files(&models.speaker, &files).into_iter().collect::<Result<Vec<_>, _>>()?;
     let embedding = voice::mean(embeddings.iter().map(|embedding| &embedding[..]));
     let clips = u32::try_from(files.len())?;
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    let path = store.save_voice(&Voice {
+    let path = store.save(&Voice {
         name: name.into(),
         created,
         models: models.fingerprint.clone(),
@@ -127,11 +121,11 @@ fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> any
 }
 
 fn list(context: &Context) -> anyhow::Result<Outcome> {
-    let store = context.store()?;
+    let store = context.store()?.voices();
     let mut outcome = Outcome::Done;
     let mut out = std::io::stdout().lock();
-    for name in store.voice_names()? {
-        match store.load_voice(&name) {
+    for name in store.names()? {
+        match store.load(&name) {
             Ok(voice) => writeln!(out, "{}", json!({ "name": voice.name, "recordings": voice.clips }))?,
             // One bad file must not hide the others.
             Err(error) => {
