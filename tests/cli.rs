@@ -333,7 +333,7 @@ fn foreign_files_and_other_formats_never_disturb_an_enrolment() {
     }
     let ran = place.enroll([folder]).ends_with(0);
     assert_eq!(ran.stderr(), "");
-    let told = &ran.json()[0];
+    let told = &ran.json()[5];
     assert_eq!((&told["name"], &told["phrase"], &told["takes"]), (&"demo".into(), &PHRASE.into(), &5.into()));
     // Nothing but the profile is there, for its owner alone.
     assert_eq!(place.names("store"), ["demo.wakeword"]);
@@ -377,7 +377,58 @@ fn takes_that_cannot_be_used_never_leave_a_profile() {
     symlink("/nowhere/at/all.wav", folder.join("6.wav")).unwrap();
     refused(&[folder], &["6.wav", "no such file"]);
     let silence = place.wav("silence.wav", &vec![0.0; 32_000]);
-    refused(&with(&silence), &["silence.wav", "no speech"]);
+    let other = place.wav("other.wav", cut(45.6, 48.4));
+    let places = [&takes[..3], &[silence, other]].concat();
+    let ran = place.run(
+        ["enroll", "demo", "--phrase", PHRASE, "--from"]
+            .iter()
+            .map(OsStr::new)
+            .chain(places.iter().map(|path| path.as_os_str())),
+    );
+    ran.fails_saying(&[
+        "silence.wav: no speech",
+        "other.wav: other words",
+        "2 of 5 takes",
+        "nothing was saved",
+    ]);
+    assert!(!place.store().exists());
+}
+
+#[test]
+fn a_renamed_profile_is_never_lost_or_put_over_another() {
+    let place = Place::enrolled();
+    let before = place.run(["profiles", "show", "demo", "--json"]).json();
+    place.run(["profiles", "rename", "demo", "anna"]).ends_with(0);
+    assert_eq!(place.names("store"), ["anna.wakeword"]);
+    let after = place.run(["profiles", "show", "anna", "--json"]).json();
+    assert_eq!((&after[0]["name"], &after[0]["user"]), (&"anna".into(), &before[0]["user"]));
+    assert_eq!(after[0]["scales"], before[0]["scales"]);
+    place.run(["profiles", "rename", "demo", "bert"]).fails_saying(&["no profile named \"demo\""]);
+    for taken in ["anna", "../anna", ""] {
+        place.run(["profiles", "rename", "anna", taken]).ends_with(1);
+    }
+    assert_eq!(place.names("store"), ["anna.wakeword"]);
+    assert_eq!(place.detect([place.wav("phrase.wav", phrase())]).woken().len(), 1);
+}
+
+#[test]
+fn two_enrolments_at_once_never_overwrite_each_other() {
+    let place = Place::new();
+    place.takes("takes");
+    let start = |phrase: &str| {
+        let mut command = place.command(["enroll", "demo", "--from", "takes", "--phrase", phrase]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let both = ["one", "two"].map(|phrase| (phrase, start(phrase)));
+    let ends = both.map(|(phrase, child)| (phrase, child.wait_with_output().unwrap()));
+    let won: Vec<&str> =
+        ends.iter().filter(|(_, end)| end.status.success()).map(|(phrase, _)| *phrase).collect();
+    for (_, end) in ends.iter().filter(|(_, end)| !end.status.success()) {
+        assert!(String::from_utf8_lossy(&end.stderr).contains("exists"), "{end:?}");
+    }
+    assert_eq!(won.len(), 1);
+    assert_eq!(place.run(["profiles", "show", "demo", "--json"]).json()[0]["phrase"], won[0]);
+    assert_eq!(place.names("store"), ["demo.wakeword"]);
 }
 
 #[test]
@@ -426,7 +477,9 @@ fn a_profile_is_never_overwritten_or_placed_elsewhere_unasked() {
     place.enroll([folder]).fails_saying(&["demo", "exists", "profiles remove demo"]);
     assert_eq!(fs::read(&file).unwrap(), before);
     let long = "x".repeat(300);
-    for name in ["../demo", "a/b", "/etc/passwd", ".hidden", "..", "", "a\tb", "a b", &long] {
+    for name in
+        ["../demo", "a/b", "/etc/passwd", ".hidden", "..", "", "a\tb", "a b", "\u{1b}[2J", "\u{1f33b}", &long]
+    {
         place
             .run(["enroll", "--phrase", PHRASE, "--from", "takes", "--", name])
             .fails_saying(&["cannot name a profile"]);
@@ -496,12 +549,15 @@ fn listening_for_nobody_is_never_taken_for_success() {
 #[test]
 fn wrong_usage_never_looks_like_failure_or_success() {
     let place = Place::new();
-    let runs: [&[&str]; 8] = [
+    let runs: [&[&str]; 11] = [
         &[],
         &["detect"],
         &["enroll"],
         &["enroll", "demo", "--from", "takes"],
         &["enroll", "demo", "--phrase", "x", "--from"],
+        &["enroll", "demo", "--phrase", " ", "--from", "takes"],
+        &["enroll", "demo", "--phrase", "a\u{1b}[2Jb", "--from", "takes"],
+        &["enroll", "demo", "--phrase", "x", "--device", "y", "--from", "takes"],
         &["profiles"],
         &["detect", "--jsno", "x.wav"],
         &["nonsense"],

@@ -31,6 +31,14 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    /// Hold the enrolment recordings of a dataset against the limits of enrolment
+    #[command(after_help = "\
+Example:
+  wakeword batch enroll dataset
+
+DATASET is laid out as for `batch autokws`. For each speaker the worst of what its takes measure, and why
+they would be refused. The last line is the rate of failures to enrol.")]
+    Enroll(super::enroll::gates::Args),
     /// Enrol and decide for every speaker of an Auto-KWS 2021 dataset
     #[command(after_help = "\
 Example:
@@ -82,6 +90,7 @@ struct AutokwsArgs {
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     match args.command {
+        Command::Enroll(args) => super::enroll::gates::run(context, &args),
         Command::Autokws(args) => autokws(context, &args),
         Command::ChallengeEnroll { enroll, work } => challenge_enroll(context, &enroll, &work),
         Command::ChallengePredict { test, work, predictions } => {

@@ -133,7 +133,7 @@ fn profiles(
         0 => bad(
             "profiles",
             format!(
-                "none to listen for in {}; enrol one: wakeword enroll NAME --phrase TEXT --from DIR",
+                "none to listen for in {}; enrol one: wakeword enroll NAME --phrase TEXT",
                 folder.display()
             ),
         ),

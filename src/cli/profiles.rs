@@ -15,6 +15,7 @@ use super::{Context, Outcome, output};
 Examples:
   wakeword profiles list
   wakeword profiles show anna --json
+  wakeword profiles rename anna anna-kitchen
   wakeword profiles remove anna")]
 pub struct Args {
     #[command(subcommand)]
@@ -39,6 +40,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Give a profile another name
+    #[command(after_help = "Example:\n  wakeword profiles rename anna anna-kitchen")]
+    Rename {
+        /// The profile's name
+        name: String,
+        /// The name that it gets
+        new: String,
+    },
     /// Delete a profile for good
     #[command(after_help = "Example:\n  wakeword profiles remove anna")]
     Remove {
@@ -51,6 +60,11 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     match args.command {
         Command::List { json } => list(context.store()?, json),
         Command::Show { name, json } => show(context.store()?, &name, json),
+        Command::Rename { name, new } => {
+            context.store()?.rename(&name, &new)?;
+            eprintln!("renamed {name} to {new}");
+            Ok(Outcome::Done)
+        }
         Command::Remove { name } => {
             context.store()?.remove(&name)?;
             eprintln!("removed {name}");
@@ -83,7 +97,7 @@ fn list(store: &Store, json: bool) -> anyhow::Result<Outcome> {
         writeln!(out, "{table}")?;
     } else if !json {
         eprintln!(
-            "no profiles in {}; enrol one: wakeword enroll NAME --phrase TEXT --from DIR",
+            "no profiles in {}; enrol one: wakeword enroll NAME --phrase TEXT",
             store.folder().display()
         );
     }

@@ -47,7 +47,7 @@ pub fn run(file: Option<&Path>, args: Args) -> anyhow::Result<Outcome> {
     writeln!(out, "last error  {}", or_none(&daemon("LastError")))?;
     writeln!(out, "version     {}", daemon("Version"))?;
     if snapshot.profiles.is_empty() {
-        writeln!(out, "profiles    none; enrol one: wakeword enroll NAME --phrase TEXT --from DIR")?;
+        writeln!(out, "profiles    none; enrol one: wakeword enroll NAME --phrase TEXT")?;
         return Ok(Outcome::Done);
     }
     let mut table = output::table(&["profile", "user", "phrase", "threshold", "listening"]);

@@ -1,12 +1,20 @@
 //! Enrolment: from takes of a phrase to a profile.
 
+mod check;
+mod ear;
 mod noise;
+mod quality;
+mod session;
 pub mod takes;
 mod trim;
 
 #[cfg(test)]
 mod tests;
 
+pub use check::Measures;
+pub use ear::{Ear, Heard};
+pub use quality::{Problem, Quality, Reason};
+pub use session::{Report, Session, State, test};
 pub use trim::phrase_span;
 
 use crate::features::mfcc::Mfcc;

@@ -1,0 +1,232 @@
+//! Takes from the microphone, one after the other.
+
+use std::io::BufRead as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use wakeword::audio::capture::{Capture, CaptureOptions, Retry};
+use wakeword::engine::event::Event;
+use wakeword::engine::rule::Rule;
+use wakeword::enroll::{Ear, Heard, Quality, Session, State, test};
+use wakeword::models::Models;
+use wakeword::profile::Profile;
+use wakeword::service::capture_options;
+
+use super::screen::{Screen, take_line, take_text};
+use super::{Args, Context};
+
+/// Longest wait for audio before keys and signals are looked at.
+const WAIT: Duration = Duration::from_millis(50);
+/// A real microphone always has some noise: after so much digital silence it is taken for lost.
+const DEAD: Duration = Duration::from_secs(3);
+/// How long a lost microphone is waited for, and how often it is tried.
+const LOST: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_millis(500);
+
+/// A dialogue at a microphone.
+pub struct Live<'a> {
+    screen: &'a Screen,
+    options: CaptureOptions,
+    capture: Option<Capture>,
+    /// Since when there is no sound from it.
+    lost: Option<Instant>,
+    limits: Quality,
+    ear: Ear,
+    stop: Arc<AtomicBool>,
+    /// Presses of the Enter key, where takes begin and end with them.
+    keys: Option<Receiver<()>>,
+    block: Vec<f32>,
+}
+
+impl<'a> Live<'a> {
+    /// Opens the microphone.
+    pub fn open(context: &Context, args: &Args, screen: &'a Screen) -> anyhow::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // A second one ends it at once.
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())?;
+            signal_hook::flag::register(signal, stop.clone())?;
+        }
+        let options = capture_options(&context.config, args.device.as_deref());
+        let capture = Capture::open(&options)?;
+        let step = json!({ "event": "microphone", "device": capture.device(), "format": capture.format().to_string() });
+        screen.step(&step, &format!("microphone: {} ({})", capture.device(), capture.format()))?;
+        let limits = Quality::built_in()?;
+        Ok(Self {
+            screen,
+            options,
+            capture: Some(capture),
+            lost: None,
+            ear: Ear::new(&limits),
+            limits,
+            stop,
+            keys: args.manual.then(keys),
+            block: Vec::new(),
+        })
+    }
+
+    /// Asks for takes until all are there.
+    pub fn takes(&mut self, session: &mut Session, phrase: &str) -> anyhow::Result<()> {
+        self.screen.open();
+        loop {
+            let (take, of) = match session.state() {
+                State::Complete => return Ok(()),
+                State::GivenUp => bail!(
+                    "{} takes in a row could not be learned from; nothing was saved. \
+                     `wakeword doctor` checks the microphone",
+                    self.limits.dialogue.attempts
+                ),
+                State::Asking { take, of } => (take, of),
+            };
+            let step = json!({ "event": "ask", "take": take, "of": of, "phrase": phrase });
+            let samples = self.phrase(&step, &format!("take {take} of {of}: say {phrase:?}"))?;
+            let report = session.take(&samples)?;
+            self.screen.step(&take_line(&report), &take_text(&report))?;
+        }
+    }
+
+    /// Asks for the phrase once more, and says what the daemon would make of it.
+    pub fn test(&mut self, models: &Arc<Models>, rule: &Rule, profile: &Arc<Profile>) -> anyhow::Result<()> {
+        let profiles = std::slice::from_ref(profile);
+        for _ in 0..self.limits.dialogue.attempts {
+            let step = json!({ "event": "ask-test", "phrase": profile.phrase });
+            let samples = self.phrase(&step, &format!("test: say {:?} once more", profile.phrase))?;
+            let heard = test(models, profiles, rule, &samples)?;
+            let step = json!({ "event": "test", "heard": heard });
+            match heard {
+                Some(Event::Accepted(detection)) => {
+                    let evidence = &detection.evidence;
+                    let text = format!(
+                        "  accepted: score {:.2} of {:.2} needed; words {:.2}, voice {:.2} (1 is usual)",
+                        detection.score,
+                        detection.threshold,
+                        rule.words(evidence),
+                        evidence.speaker_score.unwrap_or_default()
+                    );
+                    return Ok(self.screen.step(&step, &text)?);
+                }
+                Some(Event::Rejected(rejection)) => {
+                    let text = format!(
+                        "  not accepted ({}): score {:.2} of {:.2} needed",
+                        rejection.reason.describe(),
+                        rejection.detection.score,
+                        rejection.detection.threshold
+                    );
+                    self.screen.step(&step, &text)?;
+                }
+                _ => self.screen.step(&step, "  not accepted: nothing like the phrase was heard")?,
+            }
+        }
+        let text = "the test was not passed: it may often miss you. Enrol again in a quieter place, \
+                    or with a longer phrase";
+        Ok(self.screen.warn(Some(&json!({ "event": "test-failed" })), text)?)
+    }
+
+    /// What is said next; nothing if nobody speaks.
+    fn phrase(&mut self, step: &serde_json::Value, prompt: &str) -> anyhow::Result<Vec<f32>> {
+        let by_key = if self.keys.is_some() { "; press Enter before and after it" } else { "" };
+        self.screen.step(step, &format!("{prompt}{by_key}"))?;
+        self.ear.reset();
+        // What was heard before the prompt is no answer to it.
+        self.hear()?;
+        let mut recording: Option<Vec<f32>> = None;
+        loop {
+            if self.pressed()? {
+                match recording.take() {
+                    Some(take) => return Ok(take),
+                    None => recording = Some(Vec::new()),
+                }
+            }
+            if !self.hear()? {
+                // The rest of what was being said never came.
+                self.ear.reset();
+                recording = recording.map(|_| Vec::new());
+                continue;
+            }
+            if let Some(take) = &mut recording {
+                take.extend_from_slice(&self.block);
+            }
+            let mut heard = Vec::new();
+            self.ear.push(&self.block, |event| heard.push(event));
+            for event in heard {
+                match event {
+                    Heard::Level(dbfs, speech) => self.screen.level(dbfs, speech)?,
+                    Heard::Phrase(_) | Heard::Nothing if self.keys.is_some() => {}
+                    Heard::Phrase(take) => return Ok(take),
+                    Heard::Nothing => return Ok(Vec::new()),
+                }
+            }
+        }
+    }
+
+    /// Whether Enter was pressed.
+    fn pressed(&self) -> anyhow::Result<bool> {
+        match self.keys.as_ref().map(Receiver::try_recv) {
+            Some(Ok(())) => Ok(true),
+            Some(Err(TryRecvError::Disconnected)) => bail!("the input ended; nothing was saved"),
+            Some(Err(TryRecvError::Empty)) | None => Ok(false),
+        }
+    }
+
+    /// Reads what came in; false where the stream broke, so that it does not continue what was before.
+    fn hear(&mut self) -> anyhow::Result<bool> {
+        self.block.clear();
+        if self.stop.load(Ordering::Relaxed) {
+            bail!("stopped; nothing was saved");
+        }
+        if let Some(since) = self.lost
+            && since.elapsed() > LOST
+        {
+            bail!("no sound from the microphone for {} s; nothing was saved", LOST.as_secs());
+        }
+        let Some(capture) = &mut self.capture else {
+            std::thread::sleep(RETRY);
+            match Capture::open(&self.options) {
+                Ok(capture) => self.capture = Some(capture),
+                Err(error) if error.retry() == Retry::Never => return Err(error.into()),
+                Err(_) => {}
+            }
+            return Ok(false);
+        };
+        let read = capture.read(WAIT, &mut self.block);
+        if self.block.iter().any(|sample| *sample != 0.0) && self.lost.take().is_some() {
+            self.screen
+                .step(&json!({ "event": "microphone-back" }), "the microphone is back: say it again")?;
+        }
+        match read {
+            Ok(_) if capture.health().dead_for < DEAD => Ok(true),
+            Ok(_) => self.lose("nothing but digital silence comes; is it muted?"),
+            Err(error) => self.lose(&error.to_string()),
+        }
+    }
+
+    fn lose(&mut self, reason: &str) -> anyhow::Result<bool> {
+        self.capture = None;
+        self.block.clear();
+        if self.lost.is_none() {
+            self.lost = Some(Instant::now());
+            let text = format!("the microphone is lost: {reason}\n  waiting for it to come back");
+            self.screen.step(&json!({ "event": "microphone-lost", "reason": reason }), &text)?;
+        }
+        Ok(false)
+    }
+}
+
+/// Tells of every Enter; ends with the input.
+fn keys() -> Receiver<()> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lock().lines();
+        for _ in lines.map_while(Result::ok) {
+            if sender.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

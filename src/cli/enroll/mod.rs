@@ -1,0 +1,164 @@
+//! `wakeword enroll`
+
+mod files;
+pub mod gates;
+mod live;
+mod screen;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use serde_json::json;
+use wakeword::enroll::{Quality, Session, takes};
+use wakeword::models::Models;
+use wakeword::profile::Profile;
+use wakeword::store::StoreError;
+
+use self::live::Live;
+use self::screen::Screen;
+use super::{Context, Outcome};
+
+/// Takes that are asked for.
+const TAKES: usize = 5;
+/// Longest phrase and user's name, in characters.
+const MAX_TEXT: usize = 200;
+
+/// Arguments of `enroll`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  wakeword enroll anna --phrase \"hello sunflower\"
+  wakeword enroll anna --phrase \"hello sunflower\" --from takes/
+  wakeword enroll anna-lights --user anna --phrase \"lights on please\" --from 1.wav 2.wav 3.wav 4.wav 5.wav
+
+Without --from it asks for five takes at the microphone, and then for one more to see that it is accepted.
+Each take is said with a moment of quiet before and after. A phrase of a second or more, of three syllables
+or more, keeps other people and chance out best. Nothing is saved before the end; Ctrl-C leaves nothing.")]
+pub struct Args {
+    /// Name of the profile
+    name: String,
+    /// The phrase as text, to show with events
+    #[arg(long, value_name = "TEXT", value_parser = text)]
+    phrase: String,
+    /// Who says it, to show with events [default: the profile's name]
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    user: Option<String>,
+    /// Recordings of the phrase, or a folder of them (WAV or FLAC), in place of the microphone
+    #[arg(long, num_args = 1.., value_name = "DIR|FILE")]
+    from: Vec<PathBuf>,
+    /// Microphone, in place of the configured one; see `wakeword devices`
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    device: Option<String>,
+    /// Begin and end each take with the Enter key
+    #[arg(long, conflicts_with = "from")]
+    manual: bool,
+    /// Leave out the test at the end
+    #[arg(long, conflicts_with = "from")]
+    no_test: bool,
+    /// Replace a profile of this name
+    #[arg(long)]
+    replace: bool,
+    /// One JSON object a step and line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Text that is shown on terminals and sent to other programs.
+fn text(value: &str) -> Result<String, String> {
+    let value = value.trim();
+    if value.is_empty() || value.chars().count() > MAX_TEXT || value.chars().any(char::is_control) {
+        return Err(format!("use 1 to {MAX_TEXT} characters, all of them printable"));
+    }
+    Ok(value.to_owned())
+}
+
+pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
+    let store = context.store()?;
+    // Also when it is to be replaced: a name that cannot be stored is best known before the work.
+    match store.check_free(&args.name) {
+        Err(StoreError::Exists(_)) if args.replace => {}
+        other => other?,
+    }
+    let screen = Screen::new(args.json);
+    let profile = if args.from.is_empty() {
+        let mut live = Live::open(context, &args, &screen)?;
+        let models = context.models()?;
+        let mut session = session(&models, TAKES)?;
+        live.takes(&mut session, &args.phrase)?;
+        let profile = learn(context, &models, &session, &args, &screen)?;
+        if !args.no_test {
+            live.test(&models, &context.rule(), &profile)?;
+        }
+        profile
+    } else {
+        let recordings = takes::read(&args.from)?;
+        let models = context.models()?;
+        let mut session = session(&models, recordings.len())?;
+        files::takes(&mut session, &recordings, &screen)?;
+        learn(context, &models, &session, &args, &screen)?
+    };
+    let path = if args.replace { store.save(&profile)? } else { store.add(&profile)? };
+    report(&profile, &path, &screen)?;
+    Ok(Outcome::Done)
+}
+
+fn session(models: &Arc<Models>, wanted: usize) -> anyhow::Result<Session> {
+    Ok(Session::new(models.clone(), Quality::built_in()?, wanted))
+}
+
+/// The profile of a complete session. What could be better about it is said.
+fn learn(
+    context: &Context,
+    models: &Arc<Models>,
+    session: &Session,
+    args: &Args,
+    screen: &Screen,
+) -> anyhow::Result<Arc<Profile>> {
+    let mut profile = Profile::new(&args.name, &args.phrase, &models.fingerprint, session.learn()?);
+    profile.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    profile.user = args.user.clone().unwrap_or_else(|| args.name.clone());
+    for warning in session.warnings() {
+        screen.warn(Some(&json!({ "event": "warning", "warning": warning })), &warning.to_string())?;
+    }
+    for other in session.duplicates(&others(context, models, &args.name)?)? {
+        let text = format!(
+            "profile {:?} ({:?}) wakes for this phrase in this voice already; \
+             `wakeword profiles remove {}` if this one is to take its place",
+            other.name, other.phrase, other.name
+        );
+        let step = json!({ "event": "duplicate", "profile": other.name, "phrase": other.phrase });
+        screen.warn(Some(&step), &text)?;
+    }
+    Ok(Arc::new(profile))
+}
+
+/// The profiles beside the one that is being made. What cannot be read does not hinder a new one.
+fn others(context: &Context, models: &Models, name: &str) -> anyhow::Result<Vec<Arc<Profile>>> {
+    let store = context.store()?;
+    let names = store.names()?.into_iter().filter(|other| other != name);
+    let readable = names.filter_map(|other| store.load(&other).ok());
+    Ok(readable.filter(|profile| profile.models == models.fingerprint).map(Arc::new).collect())
+}
+
+fn report(profile: &Profile, path: &Path, screen: &Screen) -> anyhow::Result<()> {
+    let seconds = profile.takes.iter().map(|take| take.seconds).sum::<f32>() / profile.takes.len() as f32;
+    let line = json!({
+        "event": "enrolled",
+        "name": profile.name,
+        "phrase": profile.phrase,
+        "takes": profile.takes.len(),
+        "mean_seconds": seconds,
+        "scales": profile.scales,
+        "file": path.to_string_lossy(),
+    });
+    let text = format!(
+        "enrolled {:?} as {}: {} takes of {seconds:.1} s\nprofile: {}",
+        profile.phrase,
+        profile.name,
+        profile.takes.len(),
+        path.display()
+    );
+    screen.result(&line, &text).context("standard output")
+}

@@ -1,0 +1,227 @@
+//! One enrolment from its first take to its last: takes in, verdicts out. It knows no clock, device or
+//! file, so that a terminal, a folder and a bus all drive the same one.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::check::{Known, Measures};
+use super::quality::{Problem, Quality, Reason};
+use super::{Analyst, EnrolError, SAMPLE_RATE};
+use crate::engine::Engine;
+use crate::engine::event::Event;
+use crate::engine::rule::Rule;
+use crate::inference::InferenceError;
+use crate::keyword::score::median;
+use crate::models::Models;
+use crate::profile::{Profile, Scales, Take};
+
+/// An enrolment in the making.
+pub struct Session {
+    models: Arc<Models>,
+    limits: Quality,
+    wanted: usize,
+    good: Vec<Good>,
+    /// A take that did not fit the only one before it: one of the two is wrong.
+    doubted: Option<Good>,
+    /// Takes heard so far.
+    heard: usize,
+    /// Refusals since the last good take.
+    refused: usize,
+}
+
+/// A take that can be learned from.
+struct Good {
+    number: usize,
+    samples: Vec<f32>,
+    known: Known,
+}
+
+/// The verdict on a take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Which of the takes heard it was, from 1.
+    pub number: usize,
+    /// Whether it will be learned from.
+    pub accepted: bool,
+    /// Why not.
+    pub problems: Vec<Problem>,
+    /// What could be better.
+    pub warnings: Vec<Problem>,
+    /// What was measured; absent if nothing could be.
+    pub measures: Option<Measures>,
+    /// An earlier take that this one shows to be the odd one: it is given up.
+    pub withdrawn: Option<usize>,
+    /// The refused take that fits this one after all, and is learned from in its place.
+    pub restored: Option<usize>,
+}
+
+/// What a session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum State {
+    /// Another take.
+    Asking {
+        /// Which, from 1.
+        take: usize,
+        /// How many there will be.
+        of: usize,
+    },
+    /// Nothing: all takes are there.
+    Complete,
+    /// Nothing: there were too many refusals in a row.
+    GivenUp,
+}
+
+impl Session {
+    /// An enrolment of `wanted` takes.
+    pub fn new(models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
+        Self { models, limits, wanted, good: Vec::new(), doubted: None, heard: 0, refused: 0 }
+    }
+
+    /// What it waits for.
+    pub fn state(&self) -> State {
+        if self.good.len() >= self.wanted {
+            State::Complete
+        } else if self.refused >= self.limits.dialogue.attempts {
+            State::GivenUp
+        } else {
+            State::Asking { take: self.good.len() + 1, of: self.wanted }
+        }
+    }
+
+    /// Judges a take (16 kHz mono, with the quiet around the phrase). An empty one stands for somebody
+    /// who said nothing.
+    pub fn take(&mut self, samples: &[f32]) -> Result<Report, InferenceError> {
+        self.heard += 1;
+        let report = self.judge(samples)?;
+        self.refused = if report.accepted { 0 } else { self.refused + 1 };
+        Ok(report)
+    }
+
+    fn judge(&mut self, samples: &[f32]) -> Result<Report, InferenceError> {
+        let number = self.heard;
+        let refused = |problems, measures| Report {
+            number,
+            accepted: false,
+            problems,
+            warnings: Vec::new(),
+            measures,
+            withdrawn: None,
+            restored: None,
+        };
+        let nothing =
+            Problem { reason: Reason::NoSpeech, measured: 0.0, limit: self.limits.duration.refuse_s };
+        let Some(mut measures) = Measures::of(samples) else { return Ok(refused(vec![nothing], None)) };
+        if measures.speech_s == 0.0 {
+            return Ok(refused(vec![nothing], Some(measures)));
+        }
+        let mut problems = measures.problems(&self.limits);
+        let seconds = samples.len() as f32 / SAMPLE_RATE as f32;
+        let longest = self.limits.duration.longest_s;
+        if seconds > longest {
+            problems.push(Problem { reason: Reason::TooLong, measured: seconds, limit: longest });
+        }
+        if !problems.is_empty() {
+            return Ok(refused(problems, Some(measures)));
+        }
+        let Some(analysed) = Analyst::new(&self.models).analyse(samples)? else {
+            return Ok(refused(vec![nothing], Some(measures)));
+        };
+        let taken = Good { number, samples: samples.to_vec(), known: Known::new(&self.models, analysed) };
+        let (mut withdrawn, mut restored) = (None, None);
+        if !self.good.is_empty() {
+            let disagreements = self.compare(&mut measures, &taken, &self.good);
+            if !disagreements.is_empty() {
+                let doubted = self.doubted.take().filter(|doubted| {
+                    self.compare(&mut measures.clone(), &taken, std::slice::from_ref(doubted)).is_empty()
+                });
+                let Some(doubted) = doubted else {
+                    self.doubted = (self.good.len() == 1).then_some(taken);
+                    return Ok(refused(disagreements, Some(measures)));
+                };
+                self.compare(&mut measures, &taken, std::slice::from_ref(&doubted));
+                withdrawn = self.good.pop().map(|odd| odd.number);
+                restored = Some(doubted.number);
+                self.good.push(doubted);
+            }
+        }
+        self.doubted = None;
+        self.good.push(taken);
+        let warnings = measures.warnings(&self.limits);
+        let measures = Some(measures);
+        Ok(Report { number, accepted: true, problems, warnings, measures, withdrawn, restored })
+    }
+
+    /// Fills in how `one` fits `others`; returns where it does not.
+    fn compare(&self, measures: &mut Measures, one: &Good, others: &[Good]) -> Vec<Problem> {
+        let others: Vec<&Known> = others.iter().map(|good| &good.known).collect();
+        measures.words = Some(one.known.words(&others));
+        measures.voice = Some(one.known.voice(&others));
+        measures.disagreements(&self.limits)
+    }
+
+    /// What could be better about the phrase, once all takes are there.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let mut scores = Vec::new();
+        for (index, one) in self.good.iter().enumerate() {
+            let others = self.good.iter().enumerate().filter(|(other, _)| *other != index);
+            let others: Vec<&Known> = others.map(|(_, good)| &good.known).collect();
+            if !others.is_empty() {
+                scores.push(one.known.words(&others));
+            }
+        }
+        let (measured, limit) = (median(&scores), self.limits.phrase.separation);
+        Vec::from_iter((measured < limit).then_some(Problem {
+            reason: Reason::CommonPhrase,
+            measured,
+            limit,
+        }))
+    }
+
+    /// Which of `profiles` would wake for this phrase in this voice already.
+    pub fn duplicates<'a>(&self, profiles: &'a [Arc<Profile>]) -> Result<Vec<&'a Profile>, InferenceError> {
+        let mut found = Vec::new();
+        for profile in profiles {
+            let profiles = std::slice::from_ref(profile);
+            let mut woken = 0;
+            for good in &self.good {
+                let heard = test(&self.models, profiles, &Rule::default(), &good.samples)?;
+                woken += usize::from(matches!(heard, Some(Event::Accepted(_))));
+            }
+            if woken as f32 >= self.limits.duplicate.share * self.good.len() as f32 {
+                found.push(&**profile);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Templates, embeddings and scales of the good takes.
+    pub fn learn(&self) -> Result<(Vec<Take>, Scales), EnrolError> {
+        let takes: Vec<&[f32]> = self.good.iter().map(|good| &good.samples[..]).collect();
+        super::learn(&self.models, &takes)
+    }
+}
+
+/// What the daemon would say to a recording: the acceptance, or the best of the refusals, if it notices anything.
+pub fn test(
+    models: &Arc<Models>,
+    profiles: &[Arc<Profile>],
+    rule: &Rule,
+    samples: &[f32],
+) -> Result<Option<Event>, InferenceError> {
+    let mut engine = Engine::new(models.clone(), profiles, rule.clone())?;
+    let mut best: Option<(f32, Event)> = None;
+    let mut sink = |event: Event| {
+        let score = match &event {
+            Event::Candidate(_) => return,
+            Event::Accepted(_) => f32::INFINITY,
+            Event::Rejected(rejection) => rejection.detection.score,
+        };
+        if best.as_ref().is_none_or(|(other, _)| score > *other) {
+            best = Some((score, event));
+        }
+    };
+    engine.push(samples, &mut sink)?;
+    engine.finish(&mut sink)?;
+    Ok(best.map(|(_, event)| event))
+}
