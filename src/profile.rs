@@ -69,7 +69,7 @@ pub struct Take {
     pub embedding: Vec<f32>,
     /// Cepstra of the same frames with noise, `[n, 39]`.
     pub noisy_cepstra: Frames,
-    /// Mean speaker embedding of unit length with more and less noise, `[192]`.
+    /// Speaker embedding of the same, `[192]`.
     pub noisy_embedding: Vec<f32>,
 }
 

@@ -38,8 +38,8 @@ const MIN_SCALE: f32 = 0.03;
 /// Lowest voice scale, for takes from changing microphones.
 const MIN_VOICE_SCALE: f32 = 0.2;
 
-/// Signal-to-noise ratios at which the voice is learnt once more, in dB; at the middle one, the cepstra too.
-const NOISY_SNR_DB: [f32; 3] = [15.0, 10.0, 5.0];
+/// Signal-to-noise ratio at which every take is learnt once more, in dB.
+const NOISY_SNR_DB: f32 = 10.0;
 
 /// Why takes give no profile.
 #[derive(Debug, thiserror::Error)]
@@ -130,23 +130,17 @@ impl<'a> Analyst<'a> {
         let frames = phrase::frames_of(within.clone());
         let frames = frames.start..frames.end.min(cepstra.rows());
 
-        let [less, medium, more] = self.noise.noisy(samples, NOISY_SNR_DB);
-        let noisy_cepstra = self.mfcc.cepstra(&medium[around.clone()]);
-        let mut noisy_embeddings = Vec::new();
-        for noisy in [less, medium, more] {
-            noisy_embeddings.push(self.speaker.embed(
-                &self.models.speaker,
-                &noisy[around.clone()],
-                within.clone(),
-            ));
-        }
+        let noisy = self.noise.noisy(samples, NOISY_SNR_DB);
+        let noisy = &noisy[around.clone()];
+        let noisy_cepstra = self.mfcc.cepstra(noisy);
+        let net = &self.models.speaker;
         let take = Take {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
             cepstra: cepstra.slice(frames.start, frames.end),
-            embedding: self.speaker.embed(&self.models.speaker, audio, within),
+            embedding: self.speaker.embed(net, audio, within.clone()),
             noisy_cepstra: noisy_cepstra.slice(frames.start, frames.end),
-            noisy_embedding: voice::mean(noisy_embeddings.iter().map(Vec::as_slice)),
+            noisy_embedding: self.speaker.embed(net, noisy, within),
         };
         Ok(Some(Analysed { take, vectors, cepstra }))
     }
