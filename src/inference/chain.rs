@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::conv::{Activation, Convolution};
-use super::onnx::{self, Constant as _, Misfit, Node, Operation as _, Tensor, Window};
+use super::onnx::{Graph, Misfit, Node, Tensor, Window};
 
 /// A layer as the file describes it.
 pub enum Layer {
@@ -20,7 +20,7 @@ pub enum Layer {
 
 /// The layers of an ONNX file, first to last.
 pub fn read(onnx: &[u8]) -> Result<Vec<Layer>, Misfit> {
-    let graph = onnx::read(onnx)?;
+    let graph = Graph::read(onnx)?;
     let constants = graph.initializer.iter().map(|constant| (constant.name.as_str(), constant)).collect();
     let mut chain = Chain { constants, layers: Vec::new() };
     let mut value = graph.input.first().map_or("", |input| &input.name);
@@ -44,7 +44,7 @@ impl Chain<'_> {
         if !node.domain.is_empty() || node.input.first().is_none_or(|input| input != value) {
             return Err(node.setting(index, "input"));
         }
-        match (node.op_type.as_str(), self.layers.last_mut()) {
+        match (node.operator.as_str(), self.layers.last_mut()) {
             ("Conv", _) => {
                 let layer = self.convolution(index, node)?;
                 self.layers.push(Layer::Convolution(layer));
@@ -69,7 +69,7 @@ impl Chain<'_> {
     fn convolution(&self, index: usize, node: &Node) -> Result<Convolution, Misfit> {
         let misfit = |setting| node.setting(index, setting);
         let tensor = |place: usize| self.constants.get(node.input.get(place)?.as_str());
-        let weight = tensor(1).and_then(|tensor| Some((tensor.sizes()?, tensor.weights()?)));
+        let weight = tensor(1).and_then(|tensor| Some((tensor.dims()?, tensor.weights()?)));
         let (shape, weights) = weight.ok_or_else(|| misfit("weight"))?;
         let Ok(shape) = <[usize; 4]>::try_from(shape) else { return Err(misfit("weight")) };
         let bias = match node.input.len() {

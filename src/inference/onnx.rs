@@ -1,12 +1,7 @@
 //! What an ONNX file says, as far as the two networks need it. Anything else in a file is a [`Misfit`],
 //! never run as if it had not been said.
 
-use prost::Message as _;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::pb::tensor_proto::DataType;
-pub use tract_onnx::pb::{
-    AttributeProto as Attribute, GraphProto as Graph, NodeProto as Node, TensorProto as Tensor,
-};
+use prost::Message;
 
 use super::conv::Weights;
 
@@ -48,6 +43,93 @@ pub enum Misfit {
     },
 }
 
+/// The part of ONNX's `ModelProto` that is read; numbers of fields are those of `onnx.proto`.
+#[derive(Clone, PartialEq, Message)]
+struct Model {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<Graph>,
+}
+
+/// `GraphProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Graph {
+    /// Operations in the order of their use.
+    #[prost(message, repeated, tag = "1")]
+    pub node: Vec<Node>,
+    /// Weights and other constants.
+    #[prost(message, repeated, tag = "5")]
+    pub initializer: Vec<Tensor>,
+    /// What the network is given.
+    #[prost(message, repeated, tag = "11")]
+    pub input: Vec<Value>,
+    /// What it gives.
+    #[prost(message, repeated, tag = "12")]
+    pub output: Vec<Value>,
+}
+
+/// `ValueInfoProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Value {
+    /// By which operations refer to it.
+    #[prost(string, tag = "1")]
+    pub name: String,
+}
+
+/// `NodeProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Node {
+    /// Names of values and constants.
+    #[prost(string, repeated, tag = "1")]
+    pub input: Vec<String>,
+    /// Names of the values that it makes.
+    #[prost(string, repeated, tag = "2")]
+    pub output: Vec<String>,
+    /// Its name in ONNX.
+    #[prost(string, tag = "4")]
+    pub operator: String,
+    /// Settings.
+    #[prost(message, repeated, tag = "5")]
+    pub attribute: Vec<Attribute>,
+    /// Empty for ONNX's own operators.
+    #[prost(string, tag = "7")]
+    pub domain: String,
+}
+
+/// `AttributeProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Attribute {
+    /// Name of the setting.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// A number.
+    #[prost(float, tag = "2")]
+    pub f: f32,
+    /// An integer.
+    #[prost(int64, tag = "3")]
+    pub i: i64,
+    /// A text.
+    #[prost(bytes = "vec", tag = "4")]
+    pub s: Vec<u8>,
+    /// Several integers.
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
+}
+
+/// `TensorProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Tensor {
+    #[prost(int64, repeated, tag = "1")]
+    dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    data_type: i32,
+    /// By which operations refer to it.
+    #[prost(string, tag = "8")]
+    pub name: String,
+    /// Little-endian, row-major.
+    #[prost(bytes = "vec", tag = "9")]
+    raw_data: Vec<u8>,
+}
+
 /// How the kernel of a convolution moves: over time, then over bands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
@@ -64,37 +146,22 @@ impl Window {
     pub const PLAIN: Self = Self { strides: [1; 2], dilations: [1; 2], pads: [0; 2] };
 }
 
-/// The graph of a file.
-pub fn read(onnx: &[u8]) -> Result<Graph, Misfit> {
-    Ok(ModelProto::decode(onnx)?.graph.unwrap_or_default())
+impl Graph {
+    /// Of a file.
+    pub fn read(onnx: &[u8]) -> Result<Self, Misfit> {
+        Ok(Model::decode(onnx)?.graph.unwrap_or_default())
+    }
 }
 
-/// What an operation says of itself.
-pub trait Operation {
+impl Node {
     /// Says that `setting` of this operation, the file's `index`th, is not the network's.
-    fn setting(&self, index: usize, setting: &str) -> Misfit;
+    pub fn setting(&self, index: usize, setting: &str) -> Misfit {
+        Misfit::Setting { index, operator: self.operator.clone(), setting: setting.into() }
+    }
 
     /// Fails with the first attribute that is not `fine`; that gets its name, its integers if none is
     /// negative, and all of it.
-    fn attributes(
-        &self,
-        index: usize,
-        fine: impl FnMut(&str, &[usize], &Attribute) -> bool,
-    ) -> Result<(), Misfit>;
-
-    /// The name of the one value that it makes.
-    fn only_output(&self, index: usize) -> Result<&str, Misfit>;
-
-    /// How a convolution of one group moves its kernel of size `kernel` (time, or time and bands).
-    fn window(&self, index: usize, kernel: &[usize]) -> Result<Window, Misfit>;
-}
-
-impl Operation for Node {
-    fn setting(&self, index: usize, setting: &str) -> Misfit {
-        Misfit::Setting { index, operator: self.op_type.clone(), setting: setting.into() }
-    }
-
-    fn attributes(
+    pub fn attributes(
         &self,
         index: usize,
         mut fine: impl FnMut(&str, &[usize], &Attribute) -> bool,
@@ -108,14 +175,16 @@ impl Operation for Node {
         Ok(())
     }
 
-    fn only_output(&self, index: usize) -> Result<&str, Misfit> {
+    /// The name of the one value that it makes.
+    pub fn only_output(&self, index: usize) -> Result<&str, Misfit> {
         match &self.output[..] {
             [output] => Ok(output),
             _ => Err(self.setting(index, "output")),
         }
     }
 
-    fn window(&self, index: usize, kernel: &[usize]) -> Result<Window, Misfit> {
+    /// How a convolution of one group moves its kernel of size `kernel` (time, or time and bands).
+    pub fn window(&self, index: usize, kernel: &[usize]) -> Result<Window, Misfit> {
         let mut window = Window::PLAIN;
         let axes = kernel.len().min(2);
         self.attributes(index, |name, ints, attribute| match name {
@@ -137,48 +206,41 @@ impl Operation for Node {
     }
 }
 
-/// What a constant holds: little-endian, row-major.
-pub trait Constant {
+impl Tensor {
     /// Sizes, if none is negative.
-    fn sizes(&self) -> Option<Vec<usize>>;
-
-    /// Whether these are its sizes.
-    fn has_shape(&self, shape: &[usize]) -> bool {
-        self.sizes().is_some_and(|sizes| sizes == shape)
-    }
-
-    /// The values, if they are of this type and as many as the sizes say.
-    fn values<T, const BYTES: usize>(&self, data_type: DataType, of: fn([u8; BYTES]) -> T) -> Option<Vec<T>>;
-
-    /// Values of type FLOAT.
-    fn f32s(&self) -> Option<Vec<f32>> {
-        self.values(DataType::Float, f32::from_le_bytes)
-    }
-
-    /// Values of type INT64.
-    fn i64s(&self) -> Option<Vec<i64>> {
-        self.values(DataType::Int64, i64::from_le_bytes)
-    }
-
-    /// Values of type FLOAT, FLOAT16 (finite ones) or INT8.
-    fn weights(&self) -> Option<Weights> {
-        let finite = |halves: &Vec<u16>| halves.iter().all(|half| half & 0x7c00 != 0x7c00);
-        let f32s = || self.f32s().map(Weights::F32);
-        let f16s = || self.values(DataType::Float16, u16::from_le_bytes).filter(finite).map(Weights::F16);
-        let int8s = || self.values(DataType::Int8, i8::from_le_bytes).map(Weights::Int8);
-        f32s().or_else(f16s).or_else(int8s)
-    }
-}
-
-impl Constant for Tensor {
-    fn sizes(&self) -> Option<Vec<usize>> {
+    pub fn dims(&self) -> Option<Vec<usize>> {
         self.dims.iter().map(|dim| usize::try_from(*dim).ok()).collect()
     }
 
-    fn values<T, const BYTES: usize>(&self, data_type: DataType, of: fn([u8; BYTES]) -> T) -> Option<Vec<T>> {
-        let count = self.sizes()?.iter().try_fold(1usize, |count, size| count.checked_mul(*size))?;
+    /// Whether these are its sizes.
+    pub fn has_shape(&self, shape: &[usize]) -> bool {
+        self.dims().is_some_and(|dims| dims == shape)
+    }
+
+    /// The values, if they are of this type and as many as the sizes say.
+    fn values<T, const BYTES: usize>(&self, data_type: i32, of: fn([u8; BYTES]) -> T) -> Option<Vec<T>> {
+        let count = self.dims()?.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
         let (values, rest) = self.raw_data.as_chunks::<BYTES>();
-        let whole = self.data_type() == data_type && values.len() == count && rest.is_empty();
+        let whole = self.data_type == data_type && values.len() == count && rest.is_empty();
         whole.then(|| values.iter().map(|bytes| of(*bytes)).collect())
+    }
+
+    /// Values of type FLOAT.
+    pub fn f32s(&self) -> Option<Vec<f32>> {
+        self.values(1, f32::from_le_bytes)
+    }
+
+    /// Values of type INT64.
+    pub fn i64s(&self) -> Option<Vec<i64>> {
+        self.values(7, i64::from_le_bytes)
+    }
+
+    /// Values of type FLOAT, FLOAT16 (finite ones) or INT8.
+    pub fn weights(&self) -> Option<Weights> {
+        let finite = |halves: &Vec<u16>| halves.iter().all(|half| half & 0x7c00 != 0x7c00);
+        let f32s = || self.f32s().map(Weights::F32);
+        let f16s = || self.values(10, u16::from_le_bytes).filter(finite).map(Weights::F16);
+        let int8s = || self.values(3, i8::from_le_bytes).map(Weights::Int8);
+        f32s().or_else(f16s).or_else(int8s)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::conv::{Activation, Convolution};
-use super::onnx::{Constant, Graph, Misfit, Node, Operation as _, Tensor, Window};
+use super::onnx::{Graph, Misfit, Node, Tensor, Window};
 
 /// What an operation must be given.
 pub enum Input<'a> {
@@ -61,8 +61,8 @@ impl<'a> Outline<'a> {
     /// The next operation, which must be this one; gives the name of what it makes.
     fn take(&mut self, operator: &str) -> Result<(&'a Node, &'a str), Misfit> {
         let node = self.node()?;
-        if node.op_type != operator || !node.domain.is_empty() {
-            return Err(Misfit::Operator { index: self.next, operator: node.op_type.clone() });
+        if node.operator != operator || !node.domain.is_empty() {
+            return Err(Misfit::Operator { index: self.next, operator: node.operator.clone() });
         }
         let output = node.only_output(self.next)?;
         Ok((node, output))
@@ -79,10 +79,10 @@ impl<'a> Outline<'a> {
         let fits = |(name, input): (&String, &Input<'_>)| match input {
             Input::Value(value) => name == value,
             Input::Integers(values) => {
-                self.constant(name).and_then(Constant::i64s).is_some_and(|found| found == *values)
+                self.constant(name).and_then(Tensor::i64s).is_some_and(|found| found == *values)
             }
             Input::Number(value) => {
-                self.constant(name).and_then(Constant::f32s).is_some_and(|found| found == [*value])
+                self.constant(name).and_then(Tensor::f32s).is_some_and(|found| found == [*value])
             }
         };
         if node.input.len() != inputs.len() || !node.input.iter().zip(inputs).all(fits) {
@@ -134,7 +134,7 @@ impl<'a> Outline<'a> {
         let mut low = vec![f32::NEG_INFINITY; channels];
         let mut high = vec![f32::INFINITY; channels];
         for (operator, limits) in [("Max", &mut low), ("Min", &mut high)] {
-            if self.node()?.op_type == operator {
+            if self.node()?.operator == operator {
                 (*limits, value) = self.scaled(operator, value, channels)?;
             }
         }

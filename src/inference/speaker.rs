@@ -5,7 +5,7 @@ use std::mem::take;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::conv::Panel;
-use super::onnx::{self, Misfit, Window};
+use super::onnx::{Graph, Misfit, Window};
 use super::outline::{Clamp, Input, Outline};
 use super::rows::Shape;
 use super::{EMBEDDING_DIM, FBANK_BANDS, InferenceError, SPEAKER_FRAMES};
@@ -142,7 +142,7 @@ impl SpeakerNet {
     }
 
     fn read(onnx: &[u8], arch: Arch) -> Result<Self, Misfit> {
-        let graph = onnx::read(onnx)?;
+        let graph = Graph::read(onnx)?;
         let (mut outline, input) = Outline::new(&graph)?;
         let plane = outline.op("Unsqueeze", &[Input::Value(input), Input::Integers(&[1])], &[])?;
         let (head, plane) = head(&mut outline, plane)?;
