@@ -90,16 +90,16 @@ fn enrol(models: &Models, store: &Store, folder: &Path) -> Result<usize, Box<dyn
 
 fn listen(models: &Arc<Models>, store: &Store, file: &Path) -> Result<(Vec<Heard>, u64), Box<dyn Error>> {
     let profile = Arc::new(store.load(NAME)?);
-    let mut engine = Engine::new(models.clone(), &[profile], Rule::default())?;
+    let mut engine = Engine::new(models.clone(), &[profile], Rule::default());
     let mut source = FileSource::open(file)?;
     let mut heard = Vec::new();
     let (mut samples, mut total) = (Vec::new(), 0);
     while source.read(&mut samples)? {
         total += samples.len() as u64;
-        engine.push(&samples, |event| heard.extend(verdict(event)))?;
+        engine.push(&samples, |event| heard.extend(verdict(event)));
         samples.clear();
     }
-    engine.finish(|event| heard.extend(verdict(event)))?;
+    engine.finish(|event| heard.extend(verdict(event)));
     Ok((heard, total))
 }
 

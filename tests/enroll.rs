@@ -75,10 +75,10 @@ fn a_bad_take_is_never_learned_from_and_never_spoils_the_others() {
     let mut session = session();
     let mut bad = bad_takes().into_iter();
     for take in takes() {
-        let report = session.take(take).unwrap();
+        let report = session.take(take);
         assert!(report.accepted && report.problems.is_empty(), "{report:?}");
         for (name, reason, samples) in bad.by_ref().take(2) {
-            let report = session.take(&samples).unwrap();
+            let report = session.take(&samples);
             assert!(!report.accepted && reasons(&report).contains(&reason), "{name}: {report:?}");
         }
     }
@@ -100,7 +100,7 @@ fn what_is_no_phrase_is_never_accepted_and_never_asked_for_without_end() {
         let mut session = session();
         for take in &takes {
             assert_eq!(session.state(), State::Asking { take: 1, of: 5 }, "{kind}");
-            let report = session.take(take).unwrap();
+            let report = session.take(take);
             assert!(!report.accepted && !report.problems.is_empty(), "{kind}: {report:?}");
         }
         assert_eq!(session.state(), State::GivenUp, "{kind}");
@@ -116,7 +116,7 @@ fn five_phrases_or_two_people_never_make_a_profile() {
     people.extend([cut(12.6, 14.2), cut(49.6, 51.3)].map(<[f32]>::to_vec));
     for (kind, takes) in [("phrases", phrases.to_vec()), ("people", people)] {
         let mut session = session();
-        let good = takes.iter().filter(|take| session.take(take).unwrap().accepted).count();
+        let good = takes.iter().filter(|take| session.take(take).accepted).count();
         assert!(good < 4 && session.state() != State::Complete, "{kind}: {good}");
     }
 }
@@ -124,9 +124,9 @@ fn five_phrases_or_two_people_never_make_a_profile() {
 #[test]
 fn a_first_take_of_something_else_never_shuts_out_the_phrase() {
     let mut session = session();
-    assert!(session.take(cut(45.6, 48.4)).unwrap().accepted);
-    assert!(!session.take(&takes()[0]).unwrap().accepted);
-    let report = session.take(&takes()[1]).unwrap();
+    assert!(session.take(cut(45.6, 48.4)).accepted);
+    assert!(!session.take(&takes()[0]).accepted);
+    let report = session.take(&takes()[1]);
     assert_eq!((report.accepted, report.withdrawn, report.restored), (true, Some(1), Some(2)), "{report:?}");
     assert_eq!(session.state(), State::Asking { take: 3, of: 5 });
 }
@@ -160,7 +160,7 @@ fn what_an_ear_hears_never_depends_on_blocks_and_never_misses_a_take() {
     assert_eq!(phrases.len(), 5);
     let mut session = session();
     for phrase in phrases {
-        assert!(session.take(phrase).unwrap().accepted);
+        assert!(session.take(phrase).accepted);
     }
     assert_eq!(events.iter().filter(|event| **event == Heard::Nothing).count(), 1);
     // Talk without an end is cut off, so that somebody is told of it.
@@ -168,7 +168,7 @@ fn what_an_ear_hears_never_depends_on_blocks_and_never_misses_a_take() {
     let longest = heard(&talk, 160)
         .into_iter()
         .find_map(|event| if let Heard::Phrase(take) = event { Some(take) } else { None });
-    assert_eq!(reasons(&session.take(&longest.unwrap()).unwrap()), [Reason::TooLong]);
+    assert_eq!(reasons(&session.take(&longest.unwrap())), [Reason::TooLong]);
 }
 
 // The dialogue.

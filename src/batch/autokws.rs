@@ -11,7 +11,6 @@ use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
 use crate::enroll::takes::{self, Recording, TakesError, audio_files};
-use crate::inference::InferenceError;
 use crate::models::Models;
 use crate::profile::Profile;
 
@@ -160,13 +159,7 @@ pub fn predict(
     warn: &(dyn Fn(String) + Sync),
 ) -> Vec<Prediction> {
     let profiles: Vec<Arc<Profile>> = profile.into_iter().collect();
-    let mut engine = match Engine::new(models.clone(), &profiles, rule.clone()) {
-        Ok(engine) => engine,
-        Err(error) => {
-            warn(format!("{error}; nothing will be accepted"));
-            return files.iter().map(|path| Prediction::refused(path)).collect();
-        }
-    };
+    let mut engine = Engine::new(models.clone(), &profiles, rule.clone());
     let decide = |path: &PathBuf| {
         let mut prediction = Prediction::refused(path);
         if let Err(error) = listen(&mut engine, path, &mut prediction) {
@@ -185,16 +178,7 @@ impl Prediction {
     }
 }
 
-/// A file that could not be decided on in full.
-#[derive(Debug, thiserror::Error)]
-enum ListenError {
-    #[error(transparent)]
-    Audio(#[from] AudioError),
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
-}
-
-fn listen(engine: &mut Engine, path: &Path, prediction: &mut Prediction) -> Result<(), ListenError> {
+fn listen(engine: &mut Engine, path: &Path, prediction: &mut Prediction) -> Result<(), AudioError> {
     let mut source = FileSource::open(path)?;
     let mut accepted = false;
     let mut samples = Vec::new();
@@ -202,16 +186,16 @@ fn listen(engine: &mut Engine, path: &Path, prediction: &mut Prediction) -> Resu
         samples.clear();
         let more = source.read(&mut samples);
         prediction.seconds += samples.len() as f64 / f64::from(SAMPLE_RATE);
-        engine.push(&samples, |event| accepted |= matches!(event, Event::Accepted(_)))?;
+        engine.push(&samples, |event| accepted |= matches!(event, Event::Accepted(_)));
         match more {
             Ok(true) => {}
             Ok(false) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
-    engine.finish(|event| accepted |= matches!(event, Event::Accepted(_)))?;
+    engine.finish(|event| accepted |= matches!(event, Event::Accepted(_)));
     prediction.accepted = accepted;
-    Ok(end?)
+    end
 }
 
 /// The file of predictions of `speaker` in `folder`.

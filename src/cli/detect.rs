@@ -63,20 +63,20 @@ fn listen(
     file: &Path,
     events: &mut Vec<Event>,
 ) -> anyhow::Result<()> {
-    let mut engine = Engine::new(models.clone(), profiles, context.rule())?;
+    let mut engine = Engine::new(models.clone(), profiles, context.rule());
     let mut source = FileSource::open(file)?;
     let mut samples = Vec::new();
     let end = loop {
         samples.clear();
         let more = source.read(&mut samples);
-        engine.push(&samples, |event| events.push(event))?;
+        engine.push(&samples, |event| events.push(event));
         match more {
             Ok(true) => {}
             Ok(false) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
-    engine.finish(|event| events.push(event))?;
+    engine.finish(|event| events.push(event));
     Ok(end?)
 }
 

@@ -7,7 +7,6 @@ use super::event::{Evidence, Reason};
 use super::rule::Rule;
 use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
-use crate::inference::InferenceError;
 use crate::models::Models;
 use crate::phrase::{CepstralTemplates, costs};
 use crate::profile::Profile;
@@ -72,7 +71,7 @@ impl Judge {
         rule: &Rule,
         keyword_score: f32,
         scene: &Scene<'_>,
-    ) -> Result<Verdict, InferenceError> {
+    ) -> Verdict {
         let scales = &reference.profile.scales;
         let cepstra = self.mfcc.cepstra(scene.audio);
         let cohort = costs(&models.cohort.cepstra.best_matches(&cepstra));
@@ -95,6 +94,6 @@ impl Judge {
             evidence.speaker_score = Some(cosine / scales.voice);
         }
         let (score, refused) = (rule.fuse(&evidence), rule.refusal(&evidence));
-        Ok(Verdict { evidence, score, refused, phrase })
+        Verdict { evidence, score, refused, phrase }
     }
 }

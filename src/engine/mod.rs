@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::features::vad::Vad;
 use crate::features::{HOP, SAMPLE_RATE};
-use crate::inference::{InferenceError, VECTOR_DIM};
+use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::BankTracker;
 use crate::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP};
 use crate::models::Models;
@@ -65,7 +65,7 @@ struct KeywordStage {
 
 impl Engine {
     /// An engine at the beginning of a stream. Profiles that are disabled are left out.
-    pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: Rule) -> Result<Self, InferenceError> {
+    pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: Rule) -> Self {
         let encoder = KeywordEncoder::new(&models.keyword);
         let keywords = KeywordStage {
             cohort: BankTracker::new(&models.cohort.vectors),
@@ -86,7 +86,7 @@ impl Engine {
             rule: rule.clone(),
         };
         engine.update(profiles, rule);
-        Ok(engine)
+        engine
     }
 
     /// Listens for other profiles, or by another rule, from the next sample on. What is being said just
@@ -112,18 +112,17 @@ impl Engine {
     }
 
     /// Takes the next samples, any number, in `[-1, 1]`; `sink` gets the events they complete.
-    pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Event)) -> Result<(), InferenceError> {
+    pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Event)) {
         let mut rest = samples;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(HOP - self.hop.len()));
             self.hop.extend_from_slice(now);
             rest = later;
             if self.hop.len() == HOP {
-                self.step(&mut sink)?;
+                self.step(&mut sink);
                 self.hop.clear();
             }
         }
-        Ok(())
     }
 
     /// Forgets the stream: the next samples are the first of another.
@@ -137,36 +136,35 @@ impl Engine {
 
     /// Ends a finite stream: what is still open is judged as if silence followed. The next samples are
     /// the first of another.
-    pub fn finish(&mut self, mut sink: impl FnMut(Event)) -> Result<(), InferenceError> {
+    pub fn finish(&mut self, mut sink: impl FnMut(Event)) {
         if !self.hop.is_empty() {
             self.hop.resize(HOP, 0.0);
-            self.step(&mut sink)?;
+            self.step(&mut sink);
         }
         let speech = self.vad.active() || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
         self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks));
         keywords.finish(&mut peaks);
-        self.judge_all(peaks, &mut sink)?;
+        self.judge_all(peaks, &mut sink);
         self.reset();
-        Ok(())
     }
 
-    fn step(&mut self, sink: &mut impl FnMut(Event)) -> Result<(), InferenceError> {
+    fn step(&mut self, sink: &mut impl FnMut(Event)) {
         self.history.push(&self.hop);
         // A peak keeps the gate open until it has settled: its verdict cannot wait for the next speech.
         let speech = self.vad.push(&self.hop) || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
         self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks));
-        self.judge_all(peaks, sink)
+        self.judge_all(peaks, sink);
     }
 
     /// Judges the peaks of one moment together: only the best of them can be accepted.
-    fn judge_all(&mut self, peaks: Vec<Settled>, sink: &mut impl FnMut(Event)) -> Result<(), InferenceError> {
+    fn judge_all(&mut self, peaks: Vec<Settled>, sink: &mut impl FnMut(Event)) {
         let mut verdicts = Vec::with_capacity(peaks.len());
         for settled in peaks {
-            let (detection, refused) = self.judge_one(&settled, sink)?;
+            let (detection, refused) = self.judge_one(&settled, sink);
             verdicts.push((settled.profile, detection, refused));
         }
         let winner = verdicts
@@ -182,14 +180,9 @@ impl Engine {
                 Some(reason) => Event::Rejected(Rejection { reason, detection }),
             });
         }
-        Ok(())
     }
 
-    fn judge_one(
-        &mut self,
-        settled: &Settled,
-        sink: &mut impl FnMut(Event),
-    ) -> Result<(Detection, Option<Reason>), InferenceError> {
+    fn judge_one(&mut self, settled: &Settled, sink: &mut impl FnMut(Event)) -> (Detection, Option<Reason>) {
         let (profile, reference) = &self.voices[settled.profile];
         let seen = phrase::samples_of(settled.peak.vectors.clone());
         let (seen_start, seen_end) = (seen.start as u64, (seen.end as u64).min(self.history.end()));
@@ -208,7 +201,7 @@ impl Engine {
         let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end) };
         let rule = self.rule.of_profile(profile.settings.threshold);
         let Verdict { evidence, score, refused, phrase } =
-            self.judge.judge(&self.models, reference, &rule, settled.peak.score, &scene)?;
+            self.judge.judge(&self.models, reference, &rule, settled.peak.score, &scene);
         let detection = Detection {
             profile: profile.name.clone(),
             user: profile.user.clone(),
@@ -221,7 +214,7 @@ impl Engine {
             threshold: rule.threshold,
             margin: score - rule.threshold,
         };
-        Ok((detection, refused))
+        (detection, refused)
     }
 }
 

@@ -49,7 +49,7 @@ fn accepted(samples: &[f32], gate: Option<Vad>) -> Vec<(f32, f32)> {
         let learned = crate::enroll::learn(&MODELS, &takes).unwrap();
         Arc::new(Profile::new("demo", "", &MODELS.fingerprint, learned))
     });
-    let mut engine = Engine::new(MODELS.clone(), std::slice::from_ref(&PROFILE), Rule::default()).unwrap();
+    let mut engine = Engine::new(MODELS.clone(), std::slice::from_ref(&PROFILE), Rule::default());
     if let Some(gate) = gate {
         engine.vad = gate;
     }
@@ -59,8 +59,8 @@ fn accepted(samples: &[f32], gate: Option<Vad>) -> Vec<(f32, f32)> {
             accepted.push((heard.start as f32 / 16_000.0, heard.end as f32 / 16_000.0));
         }
     };
-    engine.push(samples, &mut take).unwrap();
-    engine.finish(take).unwrap();
+    engine.push(samples, &mut take);
+    engine.finish(take);
     accepted
 }
 

@@ -19,7 +19,7 @@ pub use trim::phrase_span;
 
 use crate::features::mfcc::Mfcc;
 use crate::features::{Frames, SAMPLE_RATE};
-use crate::inference::{InferenceError, VECTOR_DIM};
+use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::TemplateBank;
 use crate::keyword::encoder::KeywordEncoder;
 use crate::keyword::score::{median, t_norm};
@@ -53,9 +53,6 @@ pub enum EnrolError {
     /// Not enough takes even for a phrase that only has to be told from others of a list.
     #[error("{0} usable takes, {MIN_LISTED_TAKES} are needed")]
     TooFewListed(usize),
-    /// A network failed.
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
 }
 
 /// One take with what is needed to compare it with the others.
@@ -89,7 +86,7 @@ fn learn_all(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), E
     let analysed: Vec<Analysed> = takes
         .iter()
         .enumerate()
-        .map(|(index, samples)| analyst.analyse(samples)?.ok_or(EnrolError::NoSpeech(index)))
+        .map(|(index, samples)| analyst.analyse(samples).ok_or(EnrolError::NoSpeech(index)))
         .collect::<Result<_, EnrolError>>()?;
     let scales = scales(models, &analysed);
     Ok((analysed.into_iter().map(|one| one.take).collect(), scales))
@@ -115,8 +112,8 @@ impl<'a> Analyst<'a> {
         }
     }
 
-    fn analyse(&mut self, samples: &[f32]) -> Result<Option<Analysed>, InferenceError> {
-        let Some(span) = phrase_span(samples) else { return Ok(None) };
+    fn analyse(&mut self, samples: &[f32]) -> Option<Analysed> {
+        let span = phrase_span(samples)?;
         let mut vectors = self.keyword.recording(samples);
         vectors.iter_mut().for_each(|vector| self.models.cohort.centre(vector));
         let place = phrase::vectors_of(span.clone());
@@ -142,7 +139,7 @@ impl<'a> Analyst<'a> {
             noisy_cepstra: noisy_cepstra.slice(frames.start, frames.end),
             noisy_embedding: self.speaker.embed(net, noisy, within),
         };
-        Ok(Some(Analysed { take, vectors, cepstra }))
+        Some(Analysed { take, vectors, cepstra })
     }
 }
 

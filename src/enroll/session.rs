@@ -11,7 +11,6 @@ use super::{Analyst, EnrolError, SAMPLE_RATE};
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
-use crate::inference::InferenceError;
 use crate::keyword::score::median;
 use crate::models::Models;
 use crate::profile::{Profile, Scales, Take};
@@ -91,14 +90,14 @@ impl Session {
 
     /// Judges a take (16 kHz mono, with the quiet around the phrase). An empty one stands for somebody
     /// who said nothing.
-    pub fn take(&mut self, samples: &[f32]) -> Result<Report, InferenceError> {
+    pub fn take(&mut self, samples: &[f32]) -> Report {
         self.heard += 1;
-        let report = self.judge(samples)?;
+        let report = self.judge(samples);
         self.refused = if report.accepted { 0 } else { self.refused + 1 };
-        Ok(report)
+        report
     }
 
-    fn judge(&mut self, samples: &[f32]) -> Result<Report, InferenceError> {
+    fn judge(&mut self, samples: &[f32]) -> Report {
         let number = self.heard;
         let refused = |problems, measures| Report {
             number,
@@ -111,9 +110,9 @@ impl Session {
         };
         let nothing =
             Problem { reason: Reason::NoSpeech, measured: 0.0, limit: self.limits.duration.refuse_s };
-        let Some(mut measures) = Measures::of(samples) else { return Ok(refused(vec![nothing], None)) };
+        let Some(mut measures) = Measures::of(samples) else { return refused(vec![nothing], None) };
         if measures.speech_s == 0.0 {
-            return Ok(refused(vec![nothing], Some(measures)));
+            return refused(vec![nothing], Some(measures));
         }
         let mut problems = measures.problems(&self.limits);
         let seconds = samples.len() as f32 / SAMPLE_RATE as f32;
@@ -122,10 +121,10 @@ impl Session {
             problems.push(Problem { reason: Reason::TooLong, measured: seconds, limit: longest });
         }
         if !problems.is_empty() {
-            return Ok(refused(problems, Some(measures)));
+            return refused(problems, Some(measures));
         }
-        let Some(analysed) = Analyst::new(&self.models).analyse(samples)? else {
-            return Ok(refused(vec![nothing], Some(measures)));
+        let Some(analysed) = Analyst::new(&self.models).analyse(samples) else {
+            return refused(vec![nothing], Some(measures));
         };
         let taken = Good { number, samples: samples.to_vec(), known: Known::new(&self.models, analysed) };
         let (mut withdrawn, mut restored) = (None, None);
@@ -137,7 +136,7 @@ impl Session {
                 });
                 let Some(doubted) = doubted else {
                     self.doubted = (self.good.len() == 1).then_some(taken);
-                    return Ok(refused(disagreements, Some(measures)));
+                    return refused(disagreements, Some(measures));
                 };
                 self.compare(&mut measures, &taken, std::slice::from_ref(&doubted));
                 withdrawn = self.good.pop().map(|odd| odd.number);
@@ -149,7 +148,7 @@ impl Session {
         self.good.push(taken);
         let warnings = measures.warnings(&self.limits);
         let measures = Some(measures);
-        Ok(Report { number, accepted: true, problems, warnings, measures, withdrawn, restored })
+        Report { number, accepted: true, problems, warnings, measures, withdrawn, restored }
     }
 
     /// Fills in how `one` fits `others`; returns where it does not.
@@ -179,20 +178,20 @@ impl Session {
     }
 
     /// Which of `profiles` would wake for this phrase in this voice already.
-    pub fn duplicates<'a>(&self, profiles: &'a [Arc<Profile>]) -> Result<Vec<&'a Profile>, InferenceError> {
+    pub fn duplicates<'a>(&self, profiles: &'a [Arc<Profile>]) -> Vec<&'a Profile> {
         let mut found = Vec::new();
         for profile in profiles {
             let profiles = std::slice::from_ref(profile);
             let mut woken = 0;
             for good in &self.good {
-                let heard = test(&self.models, profiles, &Rule::default(), &good.samples)?;
+                let heard = test(&self.models, profiles, &Rule::default(), &good.samples);
                 woken += usize::from(matches!(heard, Some(Event::Accepted(_))));
             }
             if woken as f32 >= self.limits.duplicate.share * self.good.len() as f32 {
                 found.push(&**profile);
             }
         }
-        Ok(found)
+        found
     }
 
     /// Templates, embeddings and scales of the good takes.
@@ -203,13 +202,8 @@ impl Session {
 }
 
 /// What the daemon would say to a recording: the acceptance, or the best of the refusals, if it notices anything.
-pub fn test(
-    models: &Arc<Models>,
-    profiles: &[Arc<Profile>],
-    rule: &Rule,
-    samples: &[f32],
-) -> Result<Option<Event>, InferenceError> {
-    let mut engine = Engine::new(models.clone(), profiles, rule.clone())?;
+pub fn test(models: &Arc<Models>, profiles: &[Arc<Profile>], rule: &Rule, samples: &[f32]) -> Option<Event> {
+    let mut engine = Engine::new(models.clone(), profiles, rule.clone());
     let mut best: Option<(f32, Event)> = None;
     let mut sink = |event: Event| {
         let score = match &event {
@@ -221,7 +215,7 @@ pub fn test(
             best = Some((score, event));
         }
     };
-    engine.push(samples, &mut sink)?;
-    engine.finish(&mut sink)?;
-    Ok(best.map(|(_, event)| event))
+    engine.push(samples, &mut sink);
+    engine.finish(&mut sink);
+    best.map(|(_, event)| event)
 }

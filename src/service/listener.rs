@@ -15,7 +15,6 @@ use crate::audio::{SAMPLE_RATE, clock};
 use crate::engine::Engine;
 use crate::engine::event::{Detection, Event, Reason};
 use crate::engine::rule::Rule;
-use crate::inference::InferenceError;
 use crate::profile::Profile;
 
 /// Longest wait for audio before the orders are looked at again.
@@ -61,8 +60,6 @@ pub enum Report {
         /// Samples lost.
         samples: u64,
     },
-    /// A network failed: the engine is gone.
-    EngineFailed(InferenceError),
 }
 
 /// Starts the thread; it ends when the orders do, and drops `ended` then.
@@ -225,17 +222,13 @@ impl Listener {
             return;
         };
         let mut verdicts = Vec::new();
-        let pushed = engine.push(samples, |event| match event {
+        engine.push(samples, |event| match event {
             Event::Candidate(_) => {}
             Event::Accepted(detection) => verdicts.push((detection, None)),
             Event::Rejected(rejection) => verdicts.push((rejection.detection, Some(rejection.reason))),
         });
         for (detection, reason) in verdicts {
             self.verdict(detection, reason);
-        }
-        if let Err(error) = pushed {
-            self.engine = None;
-            self.report(Report::EngineFailed(error));
         }
     }
 

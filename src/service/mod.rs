@@ -37,7 +37,6 @@ use crossbeam_channel::bounded;
 
 use crate::audio::capture::{CaptureOptions, ChannelChoice};
 use crate::config::{Channel, Config, ConfigError, default_store};
-use crate::inference::InferenceError;
 use crate::models::ModelError;
 use crate::store::Store;
 use handoff::Handoff;
@@ -86,9 +85,6 @@ pub enum ServiceError {
     /// The models cannot be used.
     #[error(transparent)]
     Models(#[from] ModelError),
-    /// A network cannot be used.
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
     /// Nobody knows where the profiles are.
     #[error("no home folder: say where the profiles are with --store, or in the configuration")]
     NoStore,

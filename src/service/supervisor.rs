@@ -164,10 +164,6 @@ impl Supervisor {
             Report::AudioLost { stream, samples } => {
                 self.tell(Notice::AudioLost { stream, samples });
             }
-            Report::EngineFailed(error) => {
-                self.complain(error.to_string());
-                self.load_models();
-            }
         }
     }
 
@@ -340,7 +336,7 @@ impl Supervisor {
     fn use_models(&mut self, loaded: Loaded) -> Result<(), ServiceError> {
         match (loaded, &self.models) {
             (Ok(models), _) => {
-                let engine = Engine::new(models.clone(), &[], self.rule())?;
+                let engine = Engine::new(models.clone(), &[], self.rule());
                 let first = self.models.replace(models).is_none();
                 self.order(Order::Engine(Box::new(engine)));
                 self.read_profiles();

@@ -132,7 +132,7 @@ pub fn cut(from: f32, to: f32) -> &'static [f32] {
 }
 
 pub fn engine(profiles: &[Arc<Profile>]) -> Engine {
-    Engine::new(models().clone(), profiles, Rule::default()).unwrap()
+    Engine::new(models().clone(), profiles, Rule::default())
 }
 
 /// What an engine says to a whole stream, which it gets in blocks of these sizes, over and over.
@@ -141,13 +141,13 @@ pub fn listen_in_blocks(engine: &mut Engine, samples: &[f32], sizes: &[usize]) -
     let mut rest = samples;
     for size in sizes.iter().cycle() {
         let (block, later) = rest.split_at((*size).min(rest.len()));
-        engine.push(block, |event| events.push(event)).unwrap();
+        engine.push(block, |event| events.push(event));
         rest = later;
         if rest.is_empty() {
             break;
         }
     }
-    engine.finish(|event| events.push(event)).unwrap();
+    engine.finish(|event| events.push(event));
     events
 }
 

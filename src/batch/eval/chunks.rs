@@ -3,7 +3,6 @@
 use super::{Detector, verdict};
 use crate::engine::event::Event;
 use crate::features::SAMPLE_RATE;
-use crate::inference::InferenceError;
 use crate::keyword::encoder::VECTOR_HOP;
 
 /// Audio before a chunk that its engine hears first, in samples (10 s): voice activity, noise level and
@@ -60,7 +59,7 @@ impl Chunks {
 
     /// The verdicts of `detector` on `samples`, chunk by chunk. A verdict belongs to the chunk that keeps the
     /// end of its phrase.
-    pub fn detect(&self, detector: &Detector, samples: &[f32]) -> Result<Vec<Event>, InferenceError> {
+    pub fn detect(&self, detector: &Detector, samples: &[f32]) -> Vec<Event> {
         let step = self.chunk - 2 * self.stride;
         let mut events = Vec::new();
         for start in (0..).step_by(step) {
@@ -70,7 +69,7 @@ impl Chunks {
             let kept_to = if last { usize::MAX } else { end - self.stride };
             // The engine's steps must fall where those of the stream fall.
             let origin = start.saturating_sub(LEAD_IN).next_multiple_of(VECTOR_HOP);
-            let mut engine = detector.engine()?;
+            let mut engine = detector.engine();
             let mut keep = |mut event: Event| {
                 move_by(&mut event, origin as u64);
                 let kept = kept_from as u64..kept_to as u64;
@@ -78,14 +77,14 @@ impl Chunks {
                     events.push(event);
                 }
             };
-            engine.push(&samples[origin.min(end)..end], &mut keep)?;
+            engine.push(&samples[origin.min(end)..end], &mut keep);
             if last {
-                engine.finish(&mut keep)?;
+                engine.finish(&mut keep);
                 break;
             }
         }
         events.sort_by_key(|event| verdict(event).map(|detection| detection.decided));
-        Ok(events)
+        events
     }
 }
 

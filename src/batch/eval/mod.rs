@@ -14,7 +14,6 @@ use crate::engine::Engine;
 use crate::engine::event::{Detection, Event};
 use crate::engine::rule::Rule;
 use crate::features::HOP;
-use crate::inference::InferenceError;
 use crate::models::Models;
 use crate::profile::Profile;
 
@@ -29,29 +28,29 @@ pub struct Detector {
 }
 
 impl Detector {
-    fn engine(&self) -> Result<Engine, InferenceError> {
+    fn engine(&self) -> Engine {
         Engine::new(self.models.clone(), std::slice::from_ref(&self.profile), self.rule.clone())
     }
 
     /// The verdicts on `samples`, given to the engine all at once.
-    pub fn whole(&self, samples: &[f32]) -> Result<Vec<Event>, InferenceError> {
+    pub fn whole(&self, samples: &[f32]) -> Vec<Event> {
         self.stream(samples, samples.len())
     }
 
     /// The verdicts on `samples`, given to the engine 10 ms at a time.
-    pub fn streamed(&self, samples: &[f32]) -> Result<Vec<Event>, InferenceError> {
+    pub fn streamed(&self, samples: &[f32]) -> Vec<Event> {
         self.stream(samples, HOP)
     }
 
-    fn stream(&self, samples: &[f32], block: usize) -> Result<Vec<Event>, InferenceError> {
-        let mut engine = self.engine()?;
+    fn stream(&self, samples: &[f32], block: usize) -> Vec<Event> {
+        let mut engine = self.engine();
         let mut events = Vec::new();
         for block in samples.chunks(block.max(1)) {
-            engine.push(block, |event| events.push(event))?;
+            engine.push(block, |event| events.push(event));
         }
-        engine.finish(|event| events.push(event))?;
+        engine.finish(|event| events.push(event));
         events.retain(|event| verdict(event).is_some());
-        Ok(events)
+        events
     }
 }
 

@@ -13,7 +13,6 @@ use crate::batch::score::Score;
 use crate::engine::Engine;
 use crate::engine::event::{Detection, Event};
 use crate::engine::rule::Rule;
-use crate::inference::InferenceError;
 
 /// Kind of a positive: the owner with the phrase.
 pub const POSITIVE: &str = "pos";
@@ -159,24 +158,13 @@ pub struct Answer {
     pub accepted: bool,
 }
 
-/// A trial that got no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum TrialError {
-    /// The clip cannot be read.
-    #[error(transparent)]
-    Audio(#[from] AudioError),
-    /// A network failed.
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
-}
-
 /// Listens to the clip at `path` of `task` in `condition`, with an engine at the beginning of a stream.
 pub fn answer(
     engine: &mut Engine,
     task: &Task,
     path: &Path,
     condition: &Condition,
-) -> Result<Answer, TrialError> {
+) -> Result<Answer, AudioError> {
     let mut samples = read_clip(path)?.samples;
     condition.apply(&format!("{}/{}", task.name, file_name(path).to_string_lossy()), &mut samples);
     let mut answer = Answer { verdicts: Vec::new(), accepted: false };
@@ -184,8 +172,8 @@ pub fn answer(
         answer.accepted |= matches!(event, Event::Accepted(_));
         answer.verdicts.extend(verdict(&event).cloned());
     };
-    engine.push(&samples, &mut take)?;
-    engine.finish(take)?;
+    engine.push(&samples, &mut take);
+    engine.finish(take);
     Ok(answer)
 }
 

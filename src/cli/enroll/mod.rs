@@ -122,7 +122,7 @@ fn learn(
     for warning in session.warnings() {
         screen.warn(Some(&json!({ "event": "warning", "warning": warning })), &warning.to_string())?;
     }
-    for other in session.duplicates(&others(context, models, &args.name)?)? {
+    for other in session.duplicates(&others(context, models, &args.name)?) {
         let text = format!(
             "profile {:?} ({:?}) wakes for this phrase in this voice already; \
              `wakeword profiles remove {}` if this one is to take its place",

@@ -118,12 +118,12 @@ fn recordings(context: &Context, args: &RecordingsArgs, config: Option<&Path>) -
             }
         };
         let started = Instant::now();
-        let events = detector.streamed(&samples)?;
+        let events = detector.streamed(&samples);
         busy += started.elapsed().as_secs_f64();
         seconds += samples.len() as f64 / f64::from(SAMPLE_RATE);
         let others = [
-            ("whole", Some(detector.whole(&samples)?)),
-            ("in chunks", chunks.map(|chunks| chunks.detect(&detector, &samples)).transpose()?),
+            ("whole", Some(detector.whole(&samples))),
+            ("in chunks", chunks.map(|chunks| chunks.detect(&detector, &samples))),
         ];
         for (way, other) in others {
             if other.is_some_and(|other| other != events) {

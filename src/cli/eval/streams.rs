@@ -78,7 +78,7 @@ fn listen<'a>(
     file: &'a Path,
 ) -> anyhow::Result<Heard<'a>> {
     let mut heard = Heard { file, hours: 0.0, accepted: Vec::new(), error: None };
-    let mut engine = Engine::new(models.clone(), profiles, context.rule())?;
+    let mut engine = Engine::new(models.clone(), profiles, context.rule());
     let mut take = |event| {
         if let Event::Accepted(detection) = event {
             heard.accepted.push(detection);
@@ -93,7 +93,7 @@ fn listen<'a>(
         samples.clear();
         let more = source.read(&mut samples);
         count += samples.len();
-        engine.push(&samples, &mut take)?;
+        engine.push(&samples, &mut take);
         match more {
             Ok(true) => {}
             Ok(false) => break,
@@ -103,7 +103,7 @@ fn listen<'a>(
             }
         }
     }
-    engine.finish(take)?;
+    engine.finish(take);
     heard.hours = count as f64 / f64::from(SAMPLE_RATE) / 3600.0;
     Ok(heard)
 }

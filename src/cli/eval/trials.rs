@@ -115,7 +115,7 @@ fn one_task<'a>(
 ) -> anyhow::Result<Vec<Vec<Decision<'a>>>> {
     let warn = |warning: String| warn(format!("{}: {warning}", task.name));
     let profile = autokws::enrol(models, &task.enroll, &warn).map(Arc::new);
-    let mut engine = Engine::new(models.clone(), profile.as_slice(), rule.clone())?;
+    let mut engine = Engine::new(models.clone(), profile.as_slice(), rule.clone());
     let mut decided = Vec::new();
     for condition in conditions {
         let mut decisions = Vec::new();
