@@ -175,7 +175,9 @@ fn error_rates_never_depend_on_the_number_of_threads() {
         assert_eq!(condition["rates"]["trials"], lines.len() - 1);
     }
     let clean = &result["conditions"][0]["rates"];
-    assert_eq!((&clean["score"]["value"], &clean["equal_error_rate"]), (&0.0.into(), &0.0.into()), "{out}");
+    // Cut out of its surroundings, a near miss may pass; no true phrase may be missed for it.
+    let missed = &clean["miss_rate"]["value"];
+    assert_eq!((missed, &clean["equal_error_rate"]), (&0.0.into(), &0.0.into()), "{out}");
     let heard = |condition: &str| scores.lines().filter(|line| line.starts_with(condition)).count();
     assert!(heard("clean,demo,anna,") >= lines.len() - 1 && heard("10 dB,demo,anna,") >= lines.len() - 1);
 }

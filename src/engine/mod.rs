@@ -270,7 +270,9 @@ impl KeywordStage {
     /// Settles every peak that is still rising.
     fn finish(&mut self, peaks: &mut Vec<Settled>) {
         for (profile, tracker) in self.trackers.iter_mut().enumerate() {
-            peaks.extend(tracker.finish().map(|peak| Settled { profile, peak }));
+            if peaks.iter().all(|earlier| earlier.profile != profile) {
+                peaks.extend(tracker.finish().map(|peak| Settled { profile, peak }));
+            }
         }
     }
 }

@@ -29,8 +29,8 @@ pub struct Peak {
 enum Phase {
     /// Nothing like the phrase.
     Idle,
-    /// Above the gate; the score may still grow.
-    Rising { peak: Peak, since: usize },
+    /// Above the gate; the score may still grow. It was judged at `tried`.
+    Rising { peak: Peak, since: usize, tried: f32 },
     /// This peak had its verdict.
     Judged { score: f32 },
     /// Accepted: deaf until the score has left the gate.
@@ -127,18 +127,22 @@ impl Tracker {
         }
         let here = || Peak { score, vectors: self.best.1.clone() };
         match &mut self.phase {
-            Phase::Idle => self.phase = Phase::Rising { peak: here(), since: 0 },
+            Phase::Idle => {
+                self.phase = Phase::Rising { peak: here(), since: 0, tried: f32::NEG_INFINITY };
+            }
             Phase::Judged { score: old } if score > *old + REJUDGE_GAIN => {
-                self.phase = Phase::Rising { peak: here(), since: 0 };
+                self.phase = Phase::Rising { peak: here(), since: 0, tried: *old };
             }
-            Phase::Rising { peak, since: _ } if score > peak.score => {
-                self.phase = Phase::Rising { peak: here(), since: 0 };
-            }
+            Phase::Rising { peak, since, .. } if score > peak.score => (*peak, *since) = (here(), 0),
             Phase::Rising { since, .. } => *since += 1,
             Phase::Judged { .. } | Phase::Refractory => {}
         }
-        match &self.phase {
-            Phase::Rising { peak, since } if peak.score >= SURE || *since >= SETTLED_AFTER => self.finish(),
+        match &mut self.phase {
+            Phase::Rising { since, .. } if *since >= SETTLED_AFTER => self.finish(),
+            Phase::Rising { peak, since: 0, tried } if peak.score >= SURE.max(*tried + REJUDGE_GAIN) => {
+                *tried = peak.score;
+                Some(peak.clone())
+            }
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use super::quality::{Problem, Quality, Reason};
 use super::{Analysed, phrase_span};
 use crate::features::SAMPLE_RATE;
 use crate::features::level::{dbfs, snr_db};
-use crate::features::vad::Vad;
+use crate::features::vad::{BLOCK, Vad};
 use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::TemplateBank;
 use crate::keyword::score::t_norm;
@@ -18,8 +18,6 @@ use crate::speaker::cosine;
 
 /// Speech probability from which on somebody speaks.
 pub(super) const SPEECH: f32 = 0.3;
-/// Samples that one decision on speech covers (16 ms).
-const BLOCK: usize = 256;
 /// From here on a sample is at full scale.
 const FULL_SCALE: f32 = 0.99;
 /// What stands for takes that cannot be aligned at all.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::check::SPEECH;
 use super::quality::Quality;
 use crate::features::level::dbfs;
-use crate::features::vad::Vad;
+use crate::features::vad::{BLOCK, Vad};
 use crate::features::{HOP, SAMPLE_RATE};
 
 /// How often the level is told, in hops (0.1 s).
@@ -32,9 +32,13 @@ pub struct Ear {
     /// Samples in which somebody spoke, of the current phrase.
     spoken: usize,
     speaking: bool,
+    /// Samples since somebody last spoke.
+    quiet: usize,
     /// Samples without a phrase.
     waited: usize,
     pause: usize,
+    /// Below it nobody speaks, in dBFS.
+    floor: f32,
     before: usize,
     noise: usize,
     patience: usize,
@@ -47,13 +51,15 @@ impl Ear {
         let samples = |seconds: f32| (seconds * SAMPLE_RATE as f32) as usize;
         let dialogue = &limits.dialogue;
         Self {
-            vad: Vad::new(SPEECH, dialogue.pause_s),
+            vad: Vad::new(SPEECH, BLOCK as f32 / SAMPLE_RATE as f32),
             recent: VecDeque::new(),
             hop: Vec::with_capacity(HOP),
             meter: Vec::with_capacity(HOP * LEVEL_HOPS),
             spoken: 0,
             speaking: false,
+            quiet: 0,
             waited: 0,
+            floor: dialogue.floor_dbfs,
             pause: samples(dialogue.pause_s),
             before: samples(dialogue.before_s),
             noise: samples(dialogue.noise_s),
@@ -68,7 +74,7 @@ impl Ear {
         self.recent.clear();
         self.hop.clear();
         self.meter.clear();
-        (self.spoken, self.speaking, self.waited) = (0, false, 0);
+        (self.spoken, self.speaking, self.quiet, self.waited) = (0, false, 0, 0);
     }
 
     /// Takes the next samples, any number.
@@ -83,7 +89,11 @@ impl Ear {
     }
 
     fn step(&mut self, sink: &mut impl FnMut(Heard)) {
-        let active = self.vad.push(&self.hop);
+        // Next to digital silence the detector takes anything for speech.
+        let spoken = self.vad.push(&self.hop) && dbfs(&self.hop) >= self.floor;
+        self.speaking |= spoken;
+        self.quiet = if spoken { 0 } else { self.quiet + HOP };
+        let active = self.speaking && self.quiet < self.pause;
         self.recent.extend(&self.hop);
         self.meter.extend(&self.hop);
         if self.meter.len() >= HOP * LEVEL_HOPS {
@@ -91,7 +101,6 @@ impl Ear {
             self.meter.clear();
         }
         if active {
-            self.speaking = true;
             self.spoken += HOP;
             if self.recent.len() > self.longest + HOP {
                 self.end(sink);

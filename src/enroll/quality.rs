@@ -75,6 +75,7 @@ pub struct Duplicate {
 #[serde(deny_unknown_fields)]
 pub struct Dialogue {
     pub pause_s: f32,
+    pub floor_dbfs: f32,
     pub before_s: f32,
     pub noise_s: f32,
     pub patience_s: f32,

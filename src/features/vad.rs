@@ -3,7 +3,7 @@
 use super::SAMPLE_RATE;
 
 /// Samples that one decision covers (16 ms).
-const BLOCK: usize = 256;
+pub const BLOCK: usize = 256;
 
 /// Streaming voice-activity detector with a hangover.
 pub struct Vad {
