@@ -7,9 +7,10 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::daemon::{Daemon, NAME, enrolled};
+use common::daemon::{Daemon, NAME, enrolled, signal};
 use common::home::Home;
 use common::{PLAIN, cut, living_room, noise, seconds, write_wav};
+use rustix::process::Signal;
 use wakeword::audio::clock::monotonic_us;
 use zbus::{OwnedVariant, Variant};
 
@@ -73,7 +74,7 @@ fn main() {
         memory(daemon.id(), "VmHWM:")
     );
     let told = Instant::now();
-    daemon.signal("TERM");
+    signal(daemon.id(), Signal::TERM);
     assert!(daemon.end().success());
     println!("TERM to the end           {:7.2} s", told.elapsed().as_secs_f64());
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use super::home::Home;
@@ -31,6 +32,11 @@ fn wakeword(store: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wakeword"));
     command.arg("--store").arg(store);
     command
+}
+
+/// Sends a signal to the daemon of this process number.
+pub fn signal(id: u32, signal: Signal) {
+    rustix::process::kill_process(Pid::from_raw(id as i32).unwrap(), signal).unwrap();
 }
 
 /// A running daemon.
@@ -94,11 +100,6 @@ impl Daemon {
     /// Replaces the configuration file.
     pub fn configure(&self, config: &str) {
         std::fs::write(&self.config, config).unwrap();
-    }
-
-    pub fn signal(&self, name: &str) {
-        let done = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
-        assert!(done.success());
     }
 
     /// The next event for which `wanted` holds; others before it are kept in mind.
