@@ -1,7 +1,9 @@
 //! The program as its users meet it: bad input, exit codes, what is printed and what is left behind.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod profiles;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -392,146 +394,6 @@ fn takes_that_cannot_be_used_never_leave_a_profile() {
         "nothing was saved",
     ]);
     assert!(!place.store().exists());
-}
-
-#[test]
-fn a_renamed_profile_is_never_lost_or_put_over_another() {
-    let place = Place::enrolled();
-    let before = place.run(["profiles", "show", "demo", "--json"]).json();
-    place.run(["profiles", "rename", "demo", "anna"]).ends_with(0);
-    assert_eq!(place.names("store"), ["anna.wakeword"]);
-    let after = place.run(["profiles", "show", "anna", "--json"]).json();
-    assert_eq!((&after[0]["name"], &after[0]["user"]), (&"anna".into(), &before[0]["user"]));
-    assert_eq!(after[0]["scales"], before[0]["scales"]);
-    place.run(["profiles", "rename", "demo", "bert"]).fails_saying(&["no profile named \"demo\""]);
-    for taken in ["anna", "../anna", ""] {
-        place.run(["profiles", "rename", "anna", taken]).ends_with(1);
-    }
-    assert_eq!(place.names("store"), ["anna.wakeword"]);
-    assert_eq!(place.detect([place.wav("phrase.wav", phrase())]).woken().len(), 1);
-}
-
-#[test]
-fn two_enrolments_at_once_never_overwrite_each_other() {
-    let place = Place::new();
-    place.takes("takes");
-    let start = |phrase: &str| {
-        let mut command = place.command(["enroll", "demo", "--from", "takes", "--phrase", phrase]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let both = ["one", "two"].map(|phrase| (phrase, start(phrase)));
-    let ends = both.map(|(phrase, child)| (phrase, child.wait_with_output().unwrap()));
-    let won: Vec<&str> =
-        ends.iter().filter(|(_, end)| end.status.success()).map(|(phrase, _)| *phrase).collect();
-    for (_, end) in ends.iter().filter(|(_, end)| !end.status.success()) {
-        assert!(String::from_utf8_lossy(&end.stderr).contains("exists"), "{end:?}");
-    }
-    assert_eq!(won.len(), 1);
-    assert_eq!(place.run(["profiles", "show", "demo", "--json"]).json()[0]["phrase"], won[0]);
-    assert_eq!(place.names("store"), ["demo.wakeword"]);
-}
-
-#[test]
-fn an_unwritable_store_never_keeps_a_part_of_a_profile() {
-    let place = Place::new();
-    let folder = place.takes("takes");
-    let file = place.file("file", b"in the way");
-    for store in [file.join("inside"), PathBuf::from("/proc/wakeword")] {
-        let mut command = place.command(["enroll", "demo", "--phrase", PHRASE, "--from", "takes", "--store"]);
-        Ran(command.arg(&store).output().unwrap()).fails_saying(&[store.to_str().unwrap()]);
-    }
-    assert_eq!(fs::read(&file).unwrap(), b"in the way");
-    // A folder where the profile should be.
-    fs::create_dir_all(place.store().join("demo.wakeword/in the way")).unwrap();
-    place.enroll([&folder]).fails_saying(&["demo", "exists"]);
-    let ran = place.run(["enroll", "demo", "--phrase", "x", "--replace", "--from", "takes"]);
-    ran.fails_saying(&["demo.wakeword"]);
-    assert_eq!(place.names("store"), ["demo.wakeword"]);
-}
-
-#[test]
-fn a_full_disk_never_costs_the_old_profile() {
-    let place = Place::enrolled();
-    place.takes("takes");
-    let before = fs::read(place.store().join("demo.wakeword")).unwrap();
-    // No file may grow beyond 512 bytes; the signal that says so is ignored, so that writing fails.
-    let script = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
-    let program = place.command(["enroll", "demo", "--replace", "--phrase", PHRASE, "--from", "takes"]);
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
-    shell
-        .current_dir(place.path(""))
-        .env("WAKEWORD_STORE", place.store())
-        .env("WAKEWORD_CONFIG", "/dev/null");
-    Ran(shell.output().unwrap()).fails_saying(&["demo.wakeword", "File too large"]);
-    assert_eq!(fs::read(place.store().join("demo.wakeword")).unwrap(), before);
-    assert_eq!(place.names("store"), ["demo.wakeword"]);
-}
-
-#[test]
-fn a_profile_is_never_overwritten_or_placed_elsewhere_unasked() {
-    let place = Place::enrolled();
-    let folder = place.takes("takes");
-    let file = place.store().join("demo.wakeword");
-    let before = fs::read(&file).unwrap();
-    place.enroll([folder]).fails_saying(&["demo", "exists", "profiles remove demo"]);
-    assert_eq!(fs::read(&file).unwrap(), before);
-    let long = "x".repeat(300);
-    for name in
-        ["../demo", "a/b", "/etc/passwd", ".hidden", "..", "", "a\tb", "a b", "\u{1b}[2J", "\u{1f33b}", &long]
-    {
-        place
-            .run(["enroll", "--phrase", PHRASE, "--from", "takes", "--", name])
-            .fails_saying(&["cannot name a profile"]);
-        place.run(["profiles", "show", "--", name]).fails_saying(&["cannot name a profile"]);
-        place.run(["profiles", "remove", "--", name]).fails_saying(&["cannot name a profile"]);
-    }
-    assert_eq!(place.names("store"), ["demo.wakeword"]);
-    place.run(["enroll", "demo", "--phrase", "other words", "--replace", "--from", "takes"]).ends_with(0);
-    assert_eq!(place.run(["profiles", "show", "demo", "--json"]).json()[0]["phrase"], "other words");
-    assert_eq!(place.names("store"), ["demo.wakeword"]);
-}
-
-#[test]
-fn a_damaged_profile_never_hides_the_others() {
-    let place = Place::enrolled();
-    let whole = fs::read(place.store().join("demo.wakeword")).unwrap();
-    place.file("store/half.wakeword", &whole[..whole.len() / 2]);
-    place.file("store/notes.txt", b"no profile");
-    fs::create_dir(place.store().join("folder.wakeword")).unwrap();
-    let ran = place.run(["profiles", "list", "--json"]).ends_with(3);
-    assert_eq!(ran.json().len(), 1);
-    assert_eq!(ran.json()[0]["name"], "demo");
-    let text = ran.stderr();
-    assert!(
-        text.lines().count() == 2 && text.contains("half.wakeword") && text.contains("folder.wakeword"),
-        "{text}"
-    );
-    assert!(place.run(["profiles", "list"]).ends_with(3).stdout().contains(PHRASE));
-    // A detector that listens for less than it was asked to is worse than none.
-    let recording = place.wav("phrase.wav", phrase());
-    place.detect([&recording]).fails_saying(&["wakeword"]);
-    let ran = place.run(["detect", "--json", "--profile=demo", "phrase.wav"]);
-    assert_eq!(ran.ends_with(0).woken().len(), 1);
-
-    for name in ["half", "demo"] {
-        place.run(["profiles", "remove", name]).ends_with(0);
-        place.run(["profiles", "remove", name]).fails_saying(&["no profile named", name]);
-    }
-    assert_eq!(place.names("store"), ["folder.wakeword", "notes.txt"]);
-}
-
-#[test]
-fn a_profile_of_other_models_never_decides() {
-    let place = Place::new();
-    let mut foreign = demo_profile().as_ref().clone();
-    foreign.models = "0123456789abcdef".into();
-    Store::new(place.store()).save(&foreign).unwrap();
-    place.detect([place.wav("phrase.wav", phrase())]).fails_saying(&[
-        "demo",
-        "other models",
-        "enrol it again",
-    ]);
 }
 
 #[test]
