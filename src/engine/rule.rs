@@ -23,7 +23,7 @@ pub struct Rule {
     pub cepstral_weight: f32,
     /// Weight of the speaker cosine.
     pub cosine_weight: f32,
-    /// What noise makes up for, for each 10 dB below the 28 dB of a quiet room.
+    /// What noise makes up for, for each 10 dB below what a quiet room has.
     pub noise_weight: f32,
     /// The most that noise makes up for.
     pub noise_most: f32,

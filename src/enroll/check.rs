@@ -122,6 +122,11 @@ impl Known {
         Self { analysed, cohort: (vectors, cepstra) }
     }
 
+    /// What is learned from it.
+    pub(super) fn analysed(&self) -> &Analysed {
+        &self.analysed
+    }
+
     /// How well its words fit `others`, 0 for other speech: the mean of both ways. Either alone would let a
     /// take pass that holds the phrase among other things.
     pub(super) fn words(&self, others: &[&Self]) -> f32 {

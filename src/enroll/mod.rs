@@ -27,7 +27,6 @@ use crate::models::Models;
 use crate::phrase::{self, CepstralTemplates, SURROUNDINGS};
 use crate::profile::{Scales, Take};
 use crate::speaker::{SpeakerEncoder, cosine, voice};
-use noise::NoiseMaker;
 
 /// Takes needed for a profile.
 pub const MIN_TAKES: usize = 3;
@@ -88,8 +87,12 @@ fn learn_all(models: &Models, takes: &[&[f32]]) -> Result<(Vec<Take>, Scales), E
         .enumerate()
         .map(|(index, samples)| analyst.analyse(samples).ok_or(EnrolError::NoSpeech(index)))
         .collect::<Result<_, EnrolError>>()?;
-    let scales = scales(models, &analysed);
-    Ok((analysed.into_iter().map(|one| one.take).collect(), scales))
+    Ok(conclude(models, &analysed.iter().collect::<Vec<_>>()))
+}
+
+/// What is learned from takes that are analysed already.
+fn conclude(models: &Models, takes: &[&Analysed]) -> (Vec<Take>, Scales) {
+    (takes.iter().map(|one| one.take.clone()).collect(), scales(models, takes))
 }
 
 struct Analyst<'a> {
@@ -97,19 +100,12 @@ struct Analyst<'a> {
     keyword: KeywordEncoder,
     mfcc: Mfcc,
     speaker: SpeakerEncoder,
-    noise: NoiseMaker,
 }
 
 impl<'a> Analyst<'a> {
     fn new(models: &'a Models) -> Self {
         let keyword = KeywordEncoder::new(&models.keyword);
-        Self {
-            models,
-            keyword,
-            mfcc: Mfcc::default(),
-            speaker: SpeakerEncoder::default(),
-            noise: NoiseMaker::default(),
-        }
+        Self { models, keyword, mfcc: Mfcc::default(), speaker: SpeakerEncoder::default() }
     }
 
     fn analyse(&mut self, samples: &[f32]) -> Option<Analysed> {
@@ -127,7 +123,7 @@ impl<'a> Analyst<'a> {
         let frames = phrase::frames_of(within.clone());
         let frames = frames.start..frames.end.min(cepstra.rows());
 
-        let noisy = self.noise.noisy(samples, NOISY_SNR_DB);
+        let noisy = noise::noisy(samples, NOISY_SNR_DB);
         let noisy = &noisy[around.clone()];
         let noisy_cepstra = self.mfcc.cepstra(noisy);
         let net = &self.models.speaker;
@@ -144,7 +140,7 @@ impl<'a> Analyst<'a> {
 }
 
 /// Scores each take against the others.
-fn scales(models: &Models, takes: &[Analysed]) -> Scales {
+fn scales(models: &Models, takes: &[&Analysed]) -> Scales {
     let keyword = TemplateBank::new(VECTOR_DIM, takes.iter().map(|one| &one.take.vectors));
     let cepstral = CepstralTemplates::new(takes.iter().map(|one| &one.take.cepstra));
     let mut scores = [const { Vec::<f32>::new() }; 3];

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::check::{Known, Measures};
 use super::quality::{Problem, Quality, Reason};
-use super::{Analyst, EnrolError, SAMPLE_RATE};
+use super::{Analysed, Analyst, EnrolError, MIN_TAKES, SAMPLE_RATE, conclude};
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
@@ -196,8 +196,11 @@ impl Session {
 
     /// Templates, embeddings and scales of the good takes.
     pub fn learn(&self) -> Result<(Vec<Take>, Scales), EnrolError> {
-        let takes: Vec<&[f32]> = self.good.iter().map(|good| &good.samples[..]).collect();
-        super::learn(&self.models, &takes)
+        if self.good.len() < MIN_TAKES {
+            return Err(EnrolError::TooFew(self.good.len()));
+        }
+        let takes: Vec<&Analysed> = self.good.iter().map(|good| good.known.analysed()).collect();
+        Ok(conclude(&self.models, &takes))
     }
 }
 

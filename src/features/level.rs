@@ -11,8 +11,7 @@ const PAUSE_DB: f64 = 15.9;
 
 /// Level of `samples` in dB relative to a full-scale square wave.
 pub fn dbfs(samples: &[f32]) -> f32 {
-    let power = samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32;
-    (10.0 * power.max(1e-12).log10()).max(FLOOR_DBFS)
+    (10.0 * power(samples).max(1e-12).log10() as f32).max(FLOOR_DBFS)
 }
 
 /// Mean square of `samples`.
@@ -22,7 +21,7 @@ pub fn power(samples: &[f32]) -> f64 {
 
 /// Mean power of the frames that are no pauses, found by repeating what ITU-T P.56 defines: those less than
 /// a margin below the mean of all such frames.
-pub fn active_power(samples: &[f32]) -> f64 {
+fn active_power(samples: &[f32]) -> f64 {
     let frames: Vec<f64> = (0..frame_count(samples.len(), WINDOW))
         .map(|frame| power(&samples[frame * HOP..frame * HOP + WINDOW]))
         .collect();
@@ -33,6 +32,14 @@ pub fn active_power(samples: &[f32]) -> f64 {
         level = if count == 0 { level } else { sum / f64::from(count) };
     }
     level
+}
+
+/// By how much `noise` has to be amplified to lie `snr_db` below the active level of `speech`. Zero for silence
+/// of either.
+pub fn noise_gain(speech: &[f32], noise: &[f32], snr_db: f32) -> f32 {
+    let wanted = active_power(speech) * 10f64.powf(f64::from(-snr_db) / 10.0);
+    let there = power(noise);
+    if there > 0.0 { (wanted / there).sqrt() as f32 } else { 0.0 }
 }
 
 /// Signal-to-noise ratio in dB of speech with pauses: 97th less 10th percentile of the frame

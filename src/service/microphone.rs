@@ -180,7 +180,7 @@ impl LossGauge {
 
     /// Bad at once when too much was lost, and until ten seconds went better.
     fn look(&mut self, lost: u64, now: Instant) -> bool {
-        let many = lost - self.before >= Self::MANY;
+        let many = lost.saturating_sub(self.before) >= Self::MANY;
         self.bad |= many;
         if now - self.since >= Self::SPAN {
             *self = Self { since: now, before: lost, bad: many };

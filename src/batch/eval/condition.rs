@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::audio::{AudioError, read_clip};
 use crate::enroll::takes::{TakesError, audio_files};
-use crate::features::level::{active_power, power};
+use crate::features::level::noise_gain;
 
 /// A way to hear recordings.
 #[derive(Clone)]
@@ -68,8 +68,7 @@ impl Noises {
         let start = draw(8, bed.len());
         let noise: Vec<f32> =
             bed[start..].iter().chain(bed.iter().cycle()).take(samples.len()).copied().collect();
-        let wanted = active_power(samples) * 10f64.powf(f64::from(-snr_db) / 10.0);
-        let gain = (wanted / power(&noise).max(1e-12)).sqrt() as f32;
+        let gain = noise_gain(samples, &noise, snr_db);
         samples
             .iter_mut()
             .zip(noise)
@@ -98,6 +97,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::level::power;
 
     fn tone(seconds: usize, amplitude: f32) -> Vec<f32> {
         (0..seconds * 16_000).map(|n| amplitude * (n as f32 * 0.3).sin()).collect()
