@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use wakeword::audio::FileSource;
+use wakeword::batch::hear;
 use wakeword::engine::Engine;
 use wakeword::engine::event::{Detection, Event};
 use wakeword::engine::rule::Rule;
@@ -91,16 +91,10 @@ fn enrol(models: &Models, store: &Store, folder: &Path) -> Result<usize, Box<dyn
 fn listen(models: &Arc<Models>, store: &Store, file: &Path) -> Result<(Vec<Heard>, u64), Box<dyn Error>> {
     let profile = Arc::new(store.load(NAME)?);
     let mut engine = Engine::new(models.clone(), &[profile], Rule::default());
-    let mut source = FileSource::open(file)?;
     let mut heard = Vec::new();
-    let (mut samples, mut total) = (Vec::new(), 0);
-    while source.read(&mut samples)? {
-        total += samples.len() as u64;
-        engine.push(&samples, |event| heard.extend(verdict(event)));
-        samples.clear();
-    }
-    engine.finish(|event| heard.extend(verdict(event)));
-    Ok((heard, total))
+    let (samples, end) = hear(&mut engine, file, |event| heard.extend(verdict(event)));
+    end?;
+    Ok((heard, samples))
 }
 
 fn verdict(event: Event) -> Option<Heard> {

@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::hear;
 use super::score::{LabelError, Labels, read_labels};
-use crate::audio::{AudioError, FileSource, SAMPLE_RATE};
+use crate::audio::SAMPLE_RATE;
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
@@ -161,41 +162,14 @@ pub fn predict(
     let profiles: Vec<Arc<Profile>> = profile.into_iter().collect();
     let mut engine = Engine::new(models.clone(), &profiles, rule.clone());
     let decide = |path: &PathBuf| {
-        let mut prediction = Prediction::refused(path);
-        if let Err(error) = listen(&mut engine, path, &mut prediction) {
-            // Whatever was left half done must not leak into the next file.
-            engine.reset();
+        let mut accepted = false;
+        let (samples, end) = hear(&mut engine, path, |event| accepted |= matches!(event, Event::Accepted(_)));
+        if let Err(error) = end {
             warn(format!("{error}"));
         }
-        prediction
+        Prediction { name: file_name(path), accepted, seconds: samples as f64 / f64::from(SAMPLE_RATE) }
     };
     files.iter().map(decide).collect()
-}
-
-impl Prediction {
-    fn refused(path: &Path) -> Self {
-        Self { name: file_name(path), accepted: false, seconds: 0.0 }
-    }
-}
-
-fn listen(engine: &mut Engine, path: &Path, prediction: &mut Prediction) -> Result<(), AudioError> {
-    let mut source = FileSource::open(path)?;
-    let mut accepted = false;
-    let mut samples = Vec::new();
-    let end = loop {
-        samples.clear();
-        let more = source.read(&mut samples);
-        prediction.seconds += samples.len() as f64 / f64::from(SAMPLE_RATE);
-        engine.push(&samples, |event| accepted |= matches!(event, Event::Accepted(_)));
-        match more {
-            Ok(true) => {}
-            Ok(false) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    engine.finish(|event| accepted |= matches!(event, Event::Accepted(_)));
-    prediction.accepted = accepted;
-    end
 }
 
 /// The file of predictions of `speaker` in `folder`.

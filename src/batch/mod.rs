@@ -10,6 +10,37 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::audio::{AudioError, FileSource};
+use crate::engine::Engine;
+use crate::engine::event::Event;
+
+/// Has `engine`, at the beginning of a stream, hear a recording to its end, or to where it breaks off. Says how
+/// many samples at 16 kHz that were.
+pub fn hear(
+    engine: &mut Engine,
+    recording: &Path,
+    mut sink: impl FnMut(Event),
+) -> (u64, Result<(), AudioError>) {
+    let mut source = match FileSource::open(recording) {
+        Ok(source) => source,
+        Err(error) => return (0, Err(error)),
+    };
+    let (mut samples, mut heard) = (Vec::new(), 0);
+    let end = loop {
+        samples.clear();
+        let more = source.read(&mut samples);
+        heard += samples.len() as u64;
+        engine.push(&samples, &mut sink);
+        match more {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    engine.finish(sink);
+    (heard, end)
+}
+
 /// Writes a result that anybody may read. It appears whole or not at all; its folder is made if missing.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A device or a pipe takes the bytes as they come: renaming a file over it would destroy it.

@@ -2,14 +2,11 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::json;
-use wakeword::audio::FileSource;
+use wakeword::batch::hear;
 use wakeword::engine::Engine;
 use wakeword::engine::event::{Detection, Event, Reason};
-use wakeword::models::Models;
-use wakeword::profile::Profile;
 
 use super::{Context, Outcome, output};
 
@@ -43,9 +40,10 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::Done;
     for file in &args.files {
         let mut events = Vec::new();
+        let mut engine = Engine::new(models.clone(), &profiles, context.rule());
         // What was heard before a file broke off still counts.
-        if let Err(error) = listen(context, &models, &profiles, file, &mut events) {
-            eprintln!("wakeword: {error:#}");
+        if let (_, Err(error)) = hear(&mut engine, file, |event| events.push(event)) {
+            eprintln!("wakeword: {error}");
             outcome = Outcome::Partial;
         }
         if args.accepted_only {
@@ -54,30 +52,6 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         if args.json { write_json(file, &events)? } else { write_table(file, &events)? }
     }
     Ok(outcome)
-}
-
-fn listen(
-    context: &Context,
-    models: &Arc<Models>,
-    profiles: &[Arc<Profile>],
-    file: &Path,
-    events: &mut Vec<Event>,
-) -> anyhow::Result<()> {
-    let mut engine = Engine::new(models.clone(), profiles, context.rule());
-    let mut source = FileSource::open(file)?;
-    let mut samples = Vec::new();
-    let end = loop {
-        samples.clear();
-        let more = source.read(&mut samples);
-        engine.push(&samples, |event| events.push(event));
-        match more {
-            Ok(true) => {}
-            Ok(false) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    engine.finish(|event| events.push(event));
-    Ok(end?)
 }
 
 fn write_json(file: &Path, events: &[Event]) -> anyhow::Result<()> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::json;
-use wakeword::audio::{AudioError, FileSource, SAMPLE_RATE};
+use wakeword::audio::{AudioError, SAMPLE_RATE};
 use wakeword::batch::eval::measures::rate_bound;
+use wakeword::batch::hear;
 use wakeword::engine::Engine;
 use wakeword::engine::event::{Detection, Event};
 use wakeword::models::Models;
@@ -43,6 +44,7 @@ pub struct Args {
 /// What was accepted in one recording.
 struct Heard<'a> {
     file: &'a Path,
+    /// Of all profiles together.
     hours: f64,
     accepted: Vec<Detection>,
     error: Option<AudioError>,
@@ -56,16 +58,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let progress = ProgressBar::new(args.files.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} recordings, {eta} left")?);
     let all = args.files.par_iter().map(|file| {
-        let heard = listen(context, &models, &profiles, file)?;
+        let heard = listen(context, &models, &profiles, file);
         if let Some(error) = &heard.error {
             progress.suspend(|| eprintln!("wakeword: {error}; only what comes before counts"));
         }
         progress.inc(1);
-        Ok(heard)
+        heard
     });
-    let mut heard: Vec<Heard<'_>> = pool.install(|| all.collect::<anyhow::Result<_>>())?;
+    let heard: Vec<Heard<'_>> = pool.install(|| all.collect());
     progress.finish_and_clear();
-    heard.iter_mut().for_each(|one| one.hours *= profiles.len() as f64);
     report(&heard, profiles.len(), args.json)?;
     Ok(if heard.iter().any(|one| one.error.is_some()) { Outcome::Partial } else { Outcome::Done })
 }
@@ -76,39 +77,18 @@ fn listen<'a>(
     models: &Arc<Models>,
     profiles: &[Arc<Profile>],
     file: &'a Path,
-) -> anyhow::Result<Heard<'a>> {
-    let mut heard = Heard { file, hours: 0.0, accepted: Vec::new(), error: None };
+) -> Heard<'a> {
     let mut engine = Engine::new(models.clone(), profiles, context.rule());
-    let mut take = |event| {
+    let mut accepted = Vec::new();
+    let (samples, end) = hear(&mut engine, file, |event| {
         if let Event::Accepted(detection) = event {
-            heard.accepted.push(detection);
+            accepted.push(detection);
         }
-    };
-    let mut source = match FileSource::open(file) {
-        Ok(source) => source,
-        Err(error) => return Ok(Heard { error: Some(error), ..heard }),
-    };
-    let (mut samples, mut count) = (Vec::new(), 0);
-    loop {
-        samples.clear();
-        let more = source.read(&mut samples);
-        count += samples.len();
-        engine.push(&samples, &mut take);
-        match more {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                heard.error = Some(error);
-                break;
-            }
-        }
-    }
-    engine.finish(take);
-    heard.hours = count as f64 / f64::from(SAMPLE_RATE) / 3600.0;
-    Ok(heard)
+    });
+    let hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
+    Heard { file, hours, accepted, error: end.err() }
 }
 
-/// Hours are those of all profiles together.
 fn report(heard: &[Heard<'_>], profiles: usize, json: bool) -> anyhow::Result<()> {
     let hours: f64 = heard.iter().map(|one| one.hours).sum();
     let all: usize = heard.iter().map(|one| one.accepted.len()).sum();

@@ -86,8 +86,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     };
     let decide = |task| one_task(&models, &rule, task, &conditions, &warn, &progress);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
-    let decided: Vec<Vec<Vec<Decision<'_>>>> =
-        pool.install(|| tasks.par_iter().map(decide).collect::<anyhow::Result<_>>())?;
+    let decided: Vec<Vec<Vec<Decision<'_>>>> = pool.install(|| tasks.par_iter().map(decide).collect());
     progress.finish_and_clear();
 
     let mut by_condition: Vec<(String, Vec<Decision<'_>>)> =
@@ -112,7 +111,7 @@ fn one_task<'a>(
     conditions: &[Condition],
     warn: &(dyn Fn(String) + Sync),
     progress: &ProgressBar,
-) -> anyhow::Result<Vec<Vec<Decision<'a>>>> {
+) -> Vec<Vec<Decision<'a>>> {
     let warn = |warning: String| warn(format!("{}: {warning}", task.name));
     let profile = autokws::enrol(models, &task.enroll, &warn).map(Arc::new);
     let mut engine = Engine::new(models.clone(), profile.as_slice(), rule.clone());
@@ -131,7 +130,7 @@ fn one_task<'a>(
         }
         decided.push(decisions);
     }
-    Ok(decided)
+    decided
 }
 
 /// One line a verdict, and one without scores for each trial that came near nothing.
