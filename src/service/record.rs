@@ -7,7 +7,8 @@
 //!   threshold, margin, `start_us`, `end_us`, `latency_ms` and so on.
 //! - `rejected`: one was refused. The same fields, and `reason`, a
 //!   [`Reason`](crate::engine::event::Reason) such as `other-speaker`.
-//! - `state`: the daemon's state changed. The fields are those of [`Status`](super::notice::Status).
+//! - `state`: the daemon's state changed, or what it last complained of. The fields are those of
+//!   [`Status`](super::notice::Status).
 //!
 //! A field without a value is left out. New fields may come; those there are keep name and meaning.
 
@@ -29,18 +30,23 @@ pub struct Record {
 /// Makes records of notices.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    state: Option<State>,
+    /// State and last error told last.
+    told: Option<(State, String)>,
 }
 
 impl Recorder {
-    /// The record of a verdict, or of a status whose state is not that of the status before. Other
-    /// notices have none.
+    /// The record of a verdict, or of a status whose state or error is not that of the status before.
+    /// Other notices have none.
     pub fn record(&mut self, notice: &Notice) -> Option<Record> {
         match notice {
             Notice::Verdict(event) if event.reason.is_none() => Record::new(HookEvent::Detected, &**event),
             Notice::Verdict(event) => Record::new(HookEvent::Rejected, &**event),
-            Notice::Status(status) if self.state.replace(status.state) == Some(status.state) => None,
-            Notice::Status(status) => Record::new(HookEvent::State, status),
+            Notice::Status(status) => {
+                let now = Some((status.state, status.last_error.clone()));
+                let news = now != self.told;
+                self.told = now;
+                news.then(|| Record::new(HookEvent::State, status)).flatten()
+            }
             Notice::Profiles(_) | Notice::Threshold(_) | Notice::AudioLost { .. } => None,
         }
     }
@@ -132,7 +138,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_state_is_never_told_twice() {
+    fn a_state_is_never_told_twice_nor_a_new_trouble_kept_back() {
         let mut recorder = Recorder::default();
         let mut told = |state| recorder.record(&status(state)).map(|record| record.fields["state"].clone());
         assert_eq!(told(State::Starting).unwrap(), "starting");
@@ -141,5 +147,9 @@ pub mod tests {
         assert_eq!(told(State::Listening).unwrap(), "listening");
         assert_eq!(told(State::NoDevice).unwrap(), "no-device");
         assert_eq!(recorder.record(&Notice::Profiles(Vec::new())), None);
+        let trouble = Status { state: State::NoDevice, last_error: "unplugged".into(), ..Status::default() };
+        let record = recorder.record(&Notice::Status(trouble.clone())).unwrap();
+        assert_eq!(record.fields["last_error"], "unplugged");
+        assert_eq!(recorder.record(&Notice::Status(Status { overruns: 1, ..trouble })), None);
     }
 }

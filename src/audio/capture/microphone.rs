@@ -38,8 +38,9 @@ pub struct Offer {
 
 /// Every microphone, the default first.
 ///
-/// ALSA's converters, the way to JACK (which prints much on stderr when it is not there), and names that count the cards and so change with them, are left out; they can be
-/// opened by name all the same. Opens each device for a moment, to see whether it can be used.
+/// ALSA's converters, the way to JACK (which prints much on stderr when it is not there), and names that count
+/// the cards and so change with them, are left out; they can be opened by name all the same. Opens each device
+/// for a moment, to see whether it can be used.
 pub fn microphones() -> Result<Vec<Microphone>, CaptureError> {
     patiently(DEFAULT, || Ok(listed(&host()?)?.iter().map(Source::describe).collect()))
 }
@@ -83,6 +84,11 @@ impl Source {
                 Err(CaptureError::Ambiguous { name: name.to_owned(), matches })
             }
         }
+    }
+
+    /// Whether it is a sound card, with nothing in between.
+    pub(super) fn is_hardware(&self) -> bool {
+        self.name.starts_with("hw:")
     }
 
     fn is_meant_by(&self, name: &str) -> bool {

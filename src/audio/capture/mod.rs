@@ -40,8 +40,6 @@ use super::{Resampler, SAMPLE_RATE};
 const STALL: Duration = Duration::from_secs(1);
 /// A device may need this long until it delivers: a headset has to be connected first.
 const START: Duration = Duration::from_secs(5);
-/// How often a device is asked for audio: every 10 ms.
-const BLOCKS_PER_SECOND: u32 = 100;
 /// A reader looks again after this long at the latest, in case that it is not who is woken.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -105,11 +103,12 @@ impl Capture {
         patiently(options.device.as_deref().unwrap_or(DEFAULT), move || {
             let source = Source::find(device.as_deref())?;
             let format = source.format(channel)?;
-            // 10 ms, or what the device prefers to that.
-            let fixed = BufferSize::Fixed(format.rate / BLOCKS_PER_SECOND);
-            Self::start(&source, format, channel, fixed).or_else(|error| match error {
+            let pace = Pace::of(&source);
+            let fixed = BufferSize::Fixed(format.rate * pace.block_ms / 1000);
+            Self::start(&source, format, channel, fixed, pace).or_else(|error| match error {
+                // Then what the device prefers.
                 CaptureError::Unsupported { .. } => {
-                    Self::start(&source, format, channel, BufferSize::Default)
+                    Self::start(&source, format, channel, BufferSize::Default, pace)
                 }
                 error => Err(error),
             })
@@ -121,12 +120,14 @@ impl Capture {
         format: Format,
         choice: ChannelChoice,
         buffer_size: BufferSize,
+        pace: Pace,
     ) -> Result<Self, CaptureError> {
         let device = source.name.clone();
         let (intake, outlet) = Intake::new(format.rate, format.channels, choice);
         let trouble = Arc::new(Trouble::default());
         let config = StreamConfig { channels: format.channels, sample_rate: format.rate, buffer_size };
-        let parts = Parts { source, config, intake, flow: outlet.flow.clone(), trouble: trouble.clone() };
+        let (flow, rest) = (outlet.flow.clone(), pace.rest);
+        let parts = Parts { source, config, intake, flow, rest, trouble: trouble.clone() };
         let stream = parts.stream(format.samples).map_err(|error| CaptureError::new(&device, &error))?;
         let resampler = Resampler::new(format.rate)
             .map_err(|kind| CaptureError::Conversion { device: device.clone(), kind })?;
@@ -235,12 +236,34 @@ impl Capture {
     }
 }
 
+/// How a device is asked for audio. cpal keeps room for two blocks.
+#[derive(Clone, Copy)]
+struct Pace {
+    block_ms: u32,
+    /// After each block.
+    rest: Duration,
+}
+
+impl Pace {
+    fn of(source: &Source) -> Self {
+        if source.is_hardware() {
+            return Self { block_ms: 10, rest: Duration::ZERO };
+        }
+        // A sound server's client has no real-time priority, and may come late. The server moves audio in at
+        // least two steps a block; until the next step PipeWire's plugin for ALSA says that there is more to
+        // read when there is not, and whoever asks at once goes on asking.
+        let block_ms = 40;
+        Self { block_ms, rest: Duration::from_millis(u64::from(block_ms)) * 3 / 5 }
+    }
+}
+
 /// What a stream is made of.
 struct Parts<'a> {
     source: &'a Source,
     config: StreamConfig,
     intake: Intake,
     flow: Arc<Flow>,
+    rest: Duration,
     trouble: Arc<Trouble>,
 }
 
@@ -264,12 +287,15 @@ impl Parts<'_> {
     }
 
     fn build<T: Pcm + cpal::SizedSample>(self) -> Result<Stream, cpal::Error> {
-        let Self { source, config, mut intake, flow, trouble } = self;
+        let Self { source, config, mut intake, flow, rest, trouble } = self;
         let deliver = move |samples: &[T], info: &cpal::InputCallbackInfo| {
             let times = info.timestamp();
             // A driver that tells nonsense must not date audio into the distant past.
             let age = times.callback.duration_since(times.capture).min(STALL);
             intake.push(samples, monotonic_us(), age.as_micros() as u64);
+            if !rest.is_zero() {
+                thread::sleep(rest);
+            }
         };
         let complain = move |error: cpal::Error| trouble.note(error, &flow);
         source.device.build_input_stream(config, deliver, complain, Some(STALL))
