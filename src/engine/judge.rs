@@ -10,7 +10,7 @@ use crate::features::mfcc::Mfcc;
 use crate::models::Models;
 use crate::phrase::{CepstralTemplates, costs};
 use crate::profile::Profile;
-use crate::speaker::{SpeakerEncoder, cosine, voice};
+use crate::speaker::{self, SpeakerEncoder, cosine, voice};
 
 /// One profile, ready to judge by.
 pub struct Reference {
@@ -53,6 +53,8 @@ pub struct Scene<'a> {
     pub background: &'a [f32],
     /// Where the keyword stage saw the phrase, in samples of `audio`.
     pub phrase: Range<usize>,
+    /// Where in the stream `audio` begins.
+    pub origin: u64,
 }
 
 /// Scratch for verdicts.
@@ -60,6 +62,9 @@ pub struct Scene<'a> {
 pub struct Judge {
     mfcc: Mfcc,
     speaker: SpeakerEncoder,
+    /// The last voice that was asked for, and from where in the stream it was: a candidate that grew, or that
+    /// another profile brought too, is often of the same place.
+    voice: Option<(Range<u64>, Vec<f32>)>,
 }
 
 impl Judge {
@@ -87,13 +92,26 @@ impl Judge {
         };
         // The voice costs most: ask it only where it makes a difference, or the reason is wanted.
         if rule.explain || rule.words_suffice(&evidence) {
-            let embedding = self.speaker.embed(&models.speaker, scene.audio, phrase.clone());
-            let cosines = reference.voices.iter().map(|voice| cosine(voice, &embedding));
+            let embedding = self.embedding(models, scene, &phrase);
+            let cosines = reference.voices.iter().map(|voice| cosine(voice, embedding));
             let cosine = cosines.fold(-1.0, f32::max);
             evidence.speaker_cosine = Some(cosine);
             evidence.speaker_score = Some(cosine / scales.voice);
         }
         let (score, refused) = (rule.fuse(&evidence), rule.refusal(&evidence));
         Verdict { evidence, score, refused, phrase }
+    }
+
+    /// Forgets the stream.
+    pub fn reset(&mut self) {
+        self.voice = None;
+    }
+
+    fn embedding(&mut self, models: &Models, scene: &Scene<'_>, phrase: &Range<usize>) -> &[f32] {
+        let heard = speaker::heard(phrase.clone(), scene.audio.len());
+        let place = scene.origin + heard.start as u64..scene.origin + heard.end as u64;
+        let known = self.voice.take().filter(|(other, _)| *other == place);
+        let embed = || (place, self.speaker.embed(&models.speaker, scene.audio, phrase.clone()));
+        &self.voice.insert(known.unwrap_or_else(embed)).1
     }
 }

@@ -132,6 +132,7 @@ impl Engine {
         self.vad.reset();
         self.encoder.reset();
         self.keywords.reset(0);
+        self.judge.reset();
     }
 
     /// Ends a finite stream: what is still open is judged as if silence followed. The next samples are
@@ -198,7 +199,7 @@ impl Engine {
         let (_, background) =
             self.history.get(self.history.end().saturating_sub(BACKGROUND)..self.history.end());
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
-        let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end) };
+        let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end), origin };
         let rule = self.rule.of_profile(profile.settings.threshold);
         let Verdict { evidence, score, refused, phrase } =
             self.judge.judge(&self.models, reference, &rule, settled.peak.score, &scene);

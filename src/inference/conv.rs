@@ -143,12 +143,13 @@ impl<const PANEL: usize> Conv<PANEL> {
         expanded: &mut Vec<Panel<PANEL>>,
     ) {
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights and
-        // a value stay in the registers: 16 with AVX2, 32 with NEON.
+        // a value stay in the registers: 16 with AVX2, 32 with NEON and AVX-512.
         match (S::F32_LANES, PANEL) {
             (4, 24) => self.panels::<S, 6, 3>(simd, input, output, expanded),
             (8, 24) => self.panels::<S, 3, 3>(simd, input, output, expanded),
             (4, 16) => self.panels::<S, 4, 5>(simd, input, output, expanded),
             (8, 16) => self.panels::<S, 2, 5>(simd, input, output, expanded),
+            (16, 16) => self.panels::<S, 1, 10>(simd, input, output, expanded),
             _ => self.panels::<Scalar, PANEL, 1>(Scalar::new(), input, output, expanded),
         }
     }

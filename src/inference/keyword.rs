@@ -31,7 +31,7 @@ impl KeywordNet {
     /// Reads an ONNX graph `mel [1,1,T,32] -> vectors [1,96,N,1]` of convolutions and max-pools that
     /// do not pad time.
     pub fn load(onnx: &[u8]) -> Result<Self, InferenceError> {
-        Self::for_arch(onnx, Arch::new())
+        Self::for_arch(onnx, best_arch())
     }
 
     /// [`KeywordNet::load`] with the instructions of `arch`.
@@ -47,6 +47,15 @@ impl KeywordNet {
             inputs: self.0.layers.iter().map(|(_, shape)| Rows::new(*shape)).collect(),
             vector: Rows::new(VECTOR),
         }
+    }
+}
+
+/// The best instructions here; a panel does not fill vectors of 16.
+fn best_arch() -> Arch {
+    match Arch::new() {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(simd) => Arch::V3(*simd),
+        arch => arch,
     }
 }
 

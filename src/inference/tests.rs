@@ -26,10 +26,18 @@ fn assert_near(ours: &[f32], theirs: &[f32], tolerance: f32, arch: Arch) {
     }
 }
 
+/// Every instruction set that this machine has.
+fn archs() -> Vec<Arch> {
+    let mut archs = vec![Arch::new(), Arch::Scalar];
+    #[cfg(target_arch = "x86_64")]
+    archs.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    archs
+}
+
 #[test]
 fn no_instruction_set_makes_other_vectors_than_onnx_runtime() {
     let (mel, expected) = (reference("logmel.f32", MEL_BANDS), reference("vectors.f32", VECTOR_DIM));
-    for arch in [Arch::new(), Arch::Scalar] {
+    for arch in archs() {
         let mut stream = KeywordNet::for_arch(KEYWORD, arch).unwrap().stream();
         let pulses = mel.as_slice().chunks_exact(PULSE * MEL_BANDS);
         let vectors: Vec<_> = pulses.map(|pulse| stream.push(pulse).to_vec()).collect();
@@ -46,7 +54,7 @@ fn no_instruction_set_makes_other_embeddings_than_onnx_runtime() {
         (reference("fbank80.f32", FBANK_BANDS), reference("embeddings.f32", EMBEDDING_DIM));
     // The same for all, so that nothing of an embedding may stay for the next.
     let mut buffers = SpeakerBuffers::default();
-    for arch in [Arch::new(), Arch::Scalar] {
+    for arch in archs() {
         let net = SpeakerNet::for_arch(SPEAKER, arch).unwrap();
         for (window, theirs) in expected.iter().enumerate() {
             let mut frames = bands.slice(4 * window, 4 * window + SPEAKER_FRAMES);

@@ -27,7 +27,7 @@ impl SpeakerEncoder {
     /// Of a phrase a little longer than the encoder's input its middle counts, of a much longer one
     /// the mean over several parts.
     pub fn embed(&mut self, net: &SpeakerNet, audio: &[f32], phrase: Range<usize>) -> Vec<f32> {
-        let around = widen(phrase, FULL, audio.len());
+        let around = heard(phrase, audio.len());
         let parts = ((around.len() + FULL / 2) / FULL).max(1);
         let spare = around.len().saturating_sub(FULL);
         let mut sum = vec![0.0; EMBEDDING_DIM];
@@ -57,6 +57,11 @@ impl SpeakerEncoder {
         }
         net.embed(&input, &mut self.buffers)
     }
+}
+
+/// Where the encoder listens for the voice in a `phrase` within `length` samples.
+pub fn heard(phrase: Range<usize>, length: usize) -> Range<usize> {
+    widen(phrase, FULL, length)
 }
 
 /// `range` widened evenly to `length` where `limit` samples allow it.
