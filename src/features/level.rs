@@ -42,6 +42,12 @@ pub fn noise_gain(speech: &[f32], noise: &[f32], snr_db: f32) -> f32 {
     if there > 0.0 { (wanted / there).sqrt() as f32 } else { 0.0 }
 }
 
+/// By how much `speech` has to be amplified for an active level of `dbfs`. Zero for silence.
+pub fn level_gain(speech: &[f32], dbfs: f32) -> f32 {
+    let there = active_power(speech);
+    if there > 0.0 { (10f64.powf(f64::from(dbfs) / 10.0) / there).sqrt() as f32 } else { 0.0 }
+}
+
 /// Signal-to-noise ratio in dB of speech with pauses: 97th less 10th percentile of the frame
 /// levels, less a bias. Audio without a pause is underestimated. Zero for less than a frame.
 pub fn snr_db(samples: &[f32]) -> f32 {

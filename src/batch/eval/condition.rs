@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::room::Rooms;
+use super::telephone::telephone;
 use crate::audio::{AudioError, read_clip};
 use crate::enroll::takes::{TakesError, audio_files};
-use crate::features::level::noise_gain;
+use crate::features::level::{level_gain, noise_gain};
 
 /// A way to hear recordings.
 #[derive(Clone)]
@@ -16,6 +18,12 @@ pub enum Condition {
     Clean,
     /// With noise in which speech stands out by so many dB.
     Noise(Arc<Noises>, f32),
+    /// From two metres away, in rooms in which sound falls by 60 dB in so many seconds.
+    Room(Arc<Rooms>, f32),
+    /// Through a telephone line.
+    Telephone,
+    /// With an active speech level of so many dBFS, in 16 bits.
+    Level(f32),
 }
 
 /// Noises to mix in.
@@ -57,15 +65,8 @@ impl Noises {
 
     /// Mixes noise into `samples`, `snr_db` below their speech.
     fn mix(&self, samples: &mut [f32], name: &str, snr_db: f32) {
-        let mut hash = Sha256::new_with_prefix(self.seed.to_le_bytes());
-        hash.update(name);
-        let digest: [u8; 32] = hash.finalize().into();
-        let draw = |at: usize, below: usize| {
-            let number = digest[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-            (number % below as u64) as usize
-        };
-        let bed = &self.beds[draw(0, self.beds.len())];
-        let start = draw(8, bed.len());
+        let bed = &self.beds[draw(self.seed, name, 0, self.beds.len())];
+        let start = draw(self.seed, name, 1, bed.len());
         let noise: Vec<f32> =
             bed[start..].iter().chain(bed.iter().cycle()).take(samples.len()).copied().collect();
         let gain = noise_gain(samples, &noise, snr_db);
@@ -76,12 +77,22 @@ impl Noises {
     }
 }
 
+/// A number below `limit`: the `index`th that `seed` and `name` give.
+fn draw(seed: u64, name: &str, index: usize, limit: usize) -> usize {
+    let digest: [u8; 32] = Sha256::new_with_prefix(seed.to_le_bytes()).chain_update(name).finalize().into();
+    let number = digest[8 * index..][..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    (number % limit as u64) as usize
+}
+
 impl Condition {
-    /// Its name: `clean`, `10 dB`.
+    /// Its name: `clean`, `10 dB`, `room 0.5 s`.
     pub fn name(&self) -> String {
         match self {
             Condition::Clean => "clean".into(),
             Condition::Noise(_, snr_db) => format!("{snr_db} dB"),
+            Condition::Room(_, rt60) => format!("room {rt60} s"),
+            Condition::Telephone => "telephone".into(),
+            Condition::Level(dbfs) => format!("{dbfs} dBFS"),
         }
     }
 
@@ -90,6 +101,13 @@ impl Condition {
         match self {
             Condition::Clean => {}
             Condition::Noise(noises, snr_db) => noises.mix(samples, name, *snr_db),
+            Condition::Room(rooms, _) => rooms.apply(samples, draw(0, name, 0, usize::MAX)),
+            Condition::Telephone => telephone(samples),
+            Condition::Level(dbfs) => {
+                let gain = level_gain(samples, *dbfs);
+                let whole = |sample: f32| (sample * 32768.0).round().clamp(-32768.0, 32767.0) / 32768.0;
+                samples.iter_mut().for_each(|sample| *sample = whole(*sample * gain));
+            }
         }
     }
 }
@@ -119,6 +137,16 @@ mod tests {
             assert_eq!(noisy, again);
             condition.apply("b", &mut again);
             assert_ne!(noisy, again);
+        }
+    }
+
+    #[test]
+    fn a_level_never_depends_on_the_pauses_and_a_far_voice_never_keeps_more_than_its_bits() {
+        for pause in [0, 9] {
+            let mut samples = [tone(1, 0.2), vec![0.0; pause * 16_000]].concat();
+            Condition::Level(-50.0).apply("a", &mut samples);
+            assert!((10.0 * power(&samples[..16_000]).log10() + 50.0).abs() < 0.1);
+            assert!(samples.iter().all(|sample| (sample * 32768.0).fract() == 0.0));
         }
     }
 }

@@ -5,7 +5,10 @@ pub mod condition;
 pub mod dataset;
 pub mod measures;
 pub mod outcome;
+pub mod room;
+mod spectrum;
 mod table;
+mod telephone;
 pub mod trials;
 
 use std::sync::Arc;

@@ -29,16 +29,16 @@ use super::{Context, Outcome};
 Example:
   wakeword eval --dataset enroll/demo --config enroll --split living-room --chunk-length-s 5 --stride-length-s 1
 
-Enrols the takes in DATASET/CONFIG/ (here --config is the name of that folder; the configuration file is that
-of WAKEWORD_CONFIG, or the usual one) and listens to DATASET/SPLIT.flac (or .wav), or to all recordings in
-DATASET/SPLIT/. Beside each recording lies a table of the same name ending in .tsv with the columns start_s,
+Enrols the takes in DATASET/CONFIG/ (here --config is the name of that folder; the configuration file is that \
+of WAKEWORD_CONFIG, or the usual one) and listens to DATASET/SPLIT.flac (or .wav), or to all recordings in \
+DATASET/SPLIT/. Beside each recording lies a table of the same name ending in .tsv with the columns start_s, \
 end_s, text and expected (accept or refuse).
 
-Each line of a table is one decision, and so is each acceptance beside them; the texts are one token each, the
-phrase or none, so that the word error rate is the share of wrong decisions. In the working directory
+Each line of a table is one decision, and so is each acceptance beside them; the texts are one token each, the \
+phrase or none, so that the word error rate is the share of wrong decisions. In the working directory \
 D_C_S_eval_results.txt is written, and with --log-outputs log_D_C_S_predictions.txt and log_D_C_S_targets.txt.
 
-Every recording is heard whole and in blocks of 10 ms, and with --chunk-length-s in chunks too; exit status 3
+Every recording is heard whole and in blocks of 10 ms, and with --chunk-length-s in chunks too; exit status 3 \
 says that these differ in any verdict or score, or that a recording could not be read.")]
 pub struct Args {
     #[command(subcommand)]

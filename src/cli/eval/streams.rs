@@ -23,8 +23,8 @@ use crate::cli::{Context, Outcome, output};
 Example:
   wakeword eval streams television.flac music.wav --store profiles/
 
-Listens for all enrolled phrases in each recording, as the daemon would. Every acceptance is a false accept. The
-rate is per hour and profile; the bound is the highest rate that would still show so few in 5 % of such
+Listens for all enrolled phrases in each recording, as the daemon would. Every acceptance is a false accept. The \
+rate is per hour and profile; the bound is the highest rate that would still show so few in 5 % of such \
 measurements (Poisson): 3.0 divided by the hours if there are none.")]
 pub struct Args {
     /// WAV and FLAC files in which nobody says an enrolled phrase

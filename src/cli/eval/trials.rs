@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use wakeword::batch::eval::condition::{Condition, Noises};
+use wakeword::batch::eval::room::Rooms;
 use wakeword::batch::eval::trials::{self, Decision, Estimate, Rates, Task};
 use wakeword::batch::{autokws, write_whole};
 use wakeword::engine::Engine;
@@ -24,14 +25,16 @@ use crate::cli::{Context, Outcome, output};
 #[command(after_help = "\
 Example:
   wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 20,10 --scores scores.csv
+  wakeword eval trials tasks/dataset --table tasks.tsv --reverb 0.3,0.6 --telephone --level -45
 
-DATASET has a folder for each task, as for `wakeword batch autokws`. The table is tab-separated with the columns
-task, speaker, kind and name; name is the test clip's, kind is pos, or a kind of negative: same_speaker (the owner
+DATASET has a folder for each task, as for `wakeword batch autokws`. The table is tab-separated with the columns \
+task, speaker, kind and name; name is the test clip's, kind is pos, or a kind of negative: same_speaker (the owner \
 with other words), same_word (somebody else with the phrase), or any other word.
 
-Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the
-seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Score = mean over tasks of
-miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the
+Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the \
+seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
+image method. Score = mean over tasks of \
+miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the \
 same however many threads there are.")]
 pub struct Args {
     /// Folder with one folder a task
@@ -48,7 +51,16 @@ pub struct Args {
     /// Signal-to-noise ratios in dB, measured beside the clean clips
     #[arg(long, value_name = "DB", value_delimiter = ',', requires = "noise", allow_negative_numbers = true)]
     snr: Vec<f32>,
-    /// Chooses noises and their places
+    /// Reverberation times of rooms in seconds, in which the clips are said two metres away
+    #[arg(long, value_name = "S", value_delimiter = ',')]
+    reverb: Vec<f32>,
+    /// Hear the clips over a telephone line too
+    #[arg(long)]
+    telephone: bool,
+    /// Active speech levels in dBFS to which the clips are brought
+    #[arg(long, value_name = "DBFS", value_delimiter = ',', allow_negative_numbers = true)]
+    level: Vec<f32>,
+    /// Chooses noises, rooms and places
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Write every verdict with its evidence to this file
@@ -72,6 +84,16 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         let noises = Arc::new(Noises::read(folder, args.seed)?);
         conditions.extend(args.snr.iter().map(|snr| Condition::Noise(noises.clone(), *snr)));
     }
+    for rt60 in &args.reverb {
+        anyhow::ensure!((0.1..=2.0).contains(rt60), "--reverb takes 0.1 to 2 seconds");
+        conditions.push(Condition::Room(Arc::new(Rooms::new(*rt60, args.seed)), *rt60));
+    }
+    conditions.extend(args.telephone.then_some(Condition::Telephone));
+    anyhow::ensure!(
+        args.level.iter().all(|dbfs| (-90.0..=0.0).contains(dbfs)),
+        "--level takes -90 to 0 dBFS"
+    );
+    conditions.extend(args.level.iter().copied().map(Condition::Level));
     let models = context.models()?;
     // The voice is asked always, so that every verdict has all its evidence.
     let rule = Rule { explain: true, ..context.rule() };
