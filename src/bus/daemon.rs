@@ -26,7 +26,7 @@ pub struct Daemon {
 #[derive(Default)]
 pub(super) struct Shared {
     status: Mutex<Status>,
-    /// Unique names of callers that may have holds.
+    /// Unique names of callers that may have holds or the claim.
     holders: Mutex<HashSet<String>>,
     /// Streams and their owners.
     streams: Mutex<[Option<(u32, String)>; MAX_READERS]>,
@@ -35,6 +35,26 @@ pub(super) struct Shared {
 impl Shared {
     pub fn show(&self, status: &Status) {
         lock(&self.status).clone_from(status);
+    }
+
+    /// This caller asks for something that ends when it leaves.
+    pub fn remember_holder(&self, name: &str) {
+        lock(&self.holders).insert(name.into());
+    }
+
+    /// Who left before it got what it asked for would keep it for ever: its leaving has been seen already.
+    pub async fn check_holder(
+        &self,
+        desk: &Desk,
+        connection: &Connection,
+        owner: String,
+    ) -> Result<(), BusError> {
+        let bus = fdo::DBusProxy::new(connection).await?;
+        if !bus.name_has_owner(owner.as_str().try_into()?).await.unwrap_or(true) {
+            self.forget_holder(&owner);
+            desk.tell(Command::Vanished { owner });
+        }
+        Ok(())
     }
 
     /// Whether this caller may have holds; asked once, when it leaves.
@@ -97,15 +117,10 @@ impl Daemon {
         };
         let owner = caller(&header)?;
         let (reason, application) = (clean(&reason), clean(&application));
-        lock(&self.shared.holders).insert(owner.clone());
+        self.shared.remember_holder(&owner);
         let hold = |owner| |answer| Command::Hold { kind, reason, application, owner, answer };
         let cookie = self.desk.ask(hold(owner.clone())).await?;
-        // Who left before the hold began would keep it for ever: its leaving has been seen already.
-        let bus = fdo::DBusProxy::new(connection).await?;
-        if !bus.name_has_owner(owner.as_str().try_into()?).await.unwrap_or(true) {
-            self.shared.forget_holder(&owner);
-            self.desk.tell(Command::Vanished { owner });
-        }
+        self.shared.check_holder(&self.desk, connection, owner).await?;
         Ok(cookie)
     }
 
@@ -225,7 +240,8 @@ impl Daemon {
     ) -> zbus::Result<()>;
 }
 
-fn caller(header: &Header<'_>) -> Result<String, BusError> {
+/// The unique name of who calls.
+pub(super) fn caller(header: &Header<'_>) -> Result<String, BusError> {
     let sender = header.sender().ok_or_else(|| BusError::Failed("the call does not say who calls".into()))?;
     Ok(sender.to_string())
 }

@@ -15,6 +15,12 @@ pub enum BusError {
     UnknownProfile(String),
     /// An argument cannot be used.
     InvalidArgument(String),
+    /// Somebody else enrols.
+    AlreadyClaimed(String),
+    /// The caller has not claimed the enrolment.
+    NotClaimed(String),
+    /// An enrolment is under way already.
+    AlreadyInUse(String),
     /// There is no audio to hand over.
     NoAudio(String),
     /// It was tried and failed.
@@ -34,6 +40,9 @@ impl From<CommandError> for BusError {
             CommandError::UnknownHold(_) => BusError::UnknownHold(text),
             CommandError::UnknownProfile(_) => BusError::UnknownProfile(text),
             CommandError::Invalid(_) => BusError::InvalidArgument(text),
+            CommandError::Claimed => BusError::AlreadyClaimed(text),
+            CommandError::NotClaimed => BusError::NotClaimed(text),
+            CommandError::Enrolling => BusError::AlreadyInUse(text),
             CommandError::NoAudio(_) => BusError::NoAudio(text),
             CommandError::Failed(_) => BusError::Failed(text),
         }

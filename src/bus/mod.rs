@@ -3,9 +3,11 @@
 //! The bus has a thread of its own and speaks with the rest of the daemon only in
 //! [`Command`]s and [`Notice`]s, so nothing that happens on the bus can hold up the listening.
 
+mod borrow;
 pub mod client;
 mod daemon;
 mod desk;
+mod enrollment;
 mod error;
 mod profile;
 mod publish;
@@ -17,6 +19,7 @@ use zbus::connection::Builder;
 use crate::service::command::Command;
 use crate::service::notice::Notice;
 
+pub use borrow::{BorrowError, Borrowed};
 pub use profile::path as profile_path;
 
 pub use crate::config::BusKind;

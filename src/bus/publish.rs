@@ -12,8 +12,10 @@ use zbus::{Connection, Variant};
 use super::PATH;
 use super::daemon::Daemon;
 use super::desk::Desk;
+use super::enrollment::{Enrollment, StatusDetails};
 use super::profile::{self, ProfileObject, Shown, View};
 use crate::profile::Profile;
+use crate::service::enroller::EnrolStep;
 use crate::service::notice::{Notice, Status, WakeEvent};
 
 /// Name of the interface of the daemon's object.
@@ -40,7 +42,7 @@ impl News {
             Notice::Status(status) => self.status = status,
             Notice::Profiles(profiles) => self.profiles = profiles,
             Notice::Threshold(threshold) => self.threshold = threshold,
-            Notice::Verdict(_) | Notice::AudioLost { .. } => {}
+            Notice::Verdict(_) | Notice::Enrolment { .. } | Notice::AudioLost { .. } => {}
         }
     }
 
@@ -96,6 +98,20 @@ impl Publisher {
     pub async fn audio_lost(&self, owner: BusName<'_>, stream: u32, samples: u64) -> zbus::Result<()> {
         let emitter = self.emitter.to_owned().set_destination(owner);
         Daemon::audio_lost(&emitter, stream, samples).await
+    }
+
+    /// Tells the claimant alone how its enrolment goes.
+    pub async fn enrolment(&self, owner: BusName<'_>, step: &EnrolStep) -> zbus::Result<()> {
+        let emitter = self.emitter.to_owned().set_destination(owner);
+        match step {
+            EnrolStep::Level(dbfs, speech) => {
+                Enrollment::enroll_level(&emitter, (*dbfs).into(), *speech).await
+            }
+            EnrolStep::Status { result, stage, reason, text } => {
+                let details = StatusDetails::new(*stage, reason.clone(), text.clone());
+                Enrollment::enroll_status(&emitter, result.name(), result.done(), details).await
+            }
+        }
     }
 
     /// Tells what changed of the condition; its counters when they are due.

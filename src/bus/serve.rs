@@ -14,6 +14,7 @@ use zruntime::Task;
 
 use super::daemon::{Daemon, Shared};
 use super::desk::Desk;
+use super::enrollment::Enrollment;
 use super::publish::{News, Publisher};
 use super::{BusOptions, NAME, PATH, builder};
 use crate::service::command::{BusCondition, Command};
@@ -90,6 +91,7 @@ impl Session {
         let (publisher, watch) = zbus::block_on(in_time(async {
             let connection = builder(options.kind, options.address.as_deref())
                 .serve_at(PATH, Daemon::new(desk.clone(), shared.clone()))
+                .serve_at(PATH, Enrollment::new(desk.clone(), shared.clone()))
                 .serve_at(PATH, ObjectManager)
                 .method_timeout(PATIENCE)
                 .build()
@@ -148,6 +150,10 @@ impl Session {
                         let owner = BusName::Unique(UniqueName::try_from(owner)?);
                         self.publisher.audio_lost(owner, *stream, *samples).await?;
                     }
+                }
+                Notice::Enrolment { owner, step } => {
+                    let owner = BusName::Unique(UniqueName::try_from(owner.as_str())?);
+                    self.publisher.enrolment(owner, step).await?;
                 }
                 _ => {}
             }

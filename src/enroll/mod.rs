@@ -28,6 +28,8 @@ use crate::phrase::{self, CepstralTemplates, SURROUNDINGS};
 use crate::profile::{Scales, Take};
 use crate::speaker::{SpeakerEncoder, cosine, voice};
 
+/// Takes that are asked for.
+pub const TAKES: usize = 5;
 /// Takes needed for a profile.
 pub const MIN_TAKES: usize = 3;
 /// Takes needed for a profile that is one of a list.
@@ -39,6 +41,19 @@ const MIN_VOICE_SCALE: f32 = 0.2;
 
 /// Signal-to-noise ratio at which every take is learnt once more, in dB.
 const NOISY_SNR_DB: f32 = 10.0;
+
+/// Longest phrase and user's name, in characters.
+const MAX_TEXT: usize = 200;
+
+/// A phrase or a user's name as it is stored: it is shown on terminals and sent to other programs. The error
+/// is a reason in words.
+pub fn text(value: &str) -> Result<String, String> {
+    let value = value.trim();
+    if value.is_empty() || value.chars().count() > MAX_TEXT || value.chars().any(char::is_control) {
+        return Err(format!("use 1 to {MAX_TEXT} characters, all of them printable"));
+    }
+    Ok(value.to_owned())
+}
 
 /// Why takes give no profile.
 #[derive(Debug, thiserror::Error)]

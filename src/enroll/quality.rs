@@ -113,6 +113,23 @@ pub enum Reason {
     CommonPhrase,
 }
 
+impl Reason {
+    /// The public name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::NoSpeech => "no-speech",
+            Reason::TooQuiet => "too-quiet",
+            Reason::Clipped => "clipped",
+            Reason::TooNoisy => "too-noisy",
+            Reason::TooShort => "too-short",
+            Reason::TooLong => "too-long",
+            Reason::WrongPhrase => "wrong-phrase",
+            Reason::InconsistentVoice => "inconsistent-voice",
+            Reason::CommonPhrase => "common-phrase",
+        }
+    }
+}
+
 /// A limit that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Problem {

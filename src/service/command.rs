@@ -29,6 +29,15 @@ pub enum CommandError {
     /// The value cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// Somebody else has the claim.
+    #[error("another program enrols; try again when it is done")]
+    Claimed,
+    /// The caller has no claim.
+    #[error("claim the enrolment first")]
+    NotClaimed,
+    /// The claimant's last enrolment goes on.
+    #[error("an enrolment is under way; wait for its end, or stop it")]
+    Enrolling,
     /// The microphone is muted or missing.
     #[error("no audio: {0}")]
     NoAudio(String),
@@ -107,10 +116,55 @@ pub enum Command {
         /// Done.
         answer: Answer<()>,
     },
+    /// Let the caller alone enrol, until it releases that or leaves. Meanwhile nothing wakes anybody.
+    Claim {
+        /// Unique bus name of the caller.
+        owner: String,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// End a claim, and its enrolment.
+    ReleaseClaim {
+        /// Unique bus name of the caller.
+        owner: String,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Begin to enrol; how it goes comes as [`Notice::Enrolment`](super::notice::Notice::Enrolment).
+    StartEnrolment {
+        /// Unique bus name of the claimant.
+        owner: String,
+        /// What.
+        request: EnrolRequest,
+        /// It has begun.
+        answer: Answer<()>,
+    },
+    /// Stop the enrolment that may be under way; nothing is stored.
+    StopEnrolment {
+        /// Unique bus name of the claimant.
+        owner: String,
+        /// Done.
+        answer: Answer<()>,
+    },
     /// How the bus itself is.
     Bus(BusCondition),
     /// Drain and end.
     Stop,
+}
+
+/// What is to be enrolled.
+#[derive(Clone, Debug)]
+pub struct EnrolRequest {
+    /// Name of the profile.
+    pub profile: String,
+    /// The phrase as text.
+    pub phrase: String,
+    /// Who says it.
+    pub user: String,
+    /// Whether a profile of this name is to be replaced.
+    pub replace: bool,
+    /// Whether another profile that wakes for the same already is no reason to stop.
+    pub allow_duplicate: bool,
 }
 
 /// Whether the daemon can be reached over the bus. It listens and detects either way.

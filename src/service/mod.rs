@@ -10,7 +10,9 @@
 //! every decision. The supervisor never waits for anybody, the listener for nobody but the microphone.
 
 mod backoff;
+mod claim;
 pub mod command;
+pub mod enroller;
 pub mod handoff;
 mod holds;
 mod hook_run;

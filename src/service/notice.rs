@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::enroller::EnrolStep;
 use crate::engine::event::{Detection, Reason};
 use crate::profile::Profile;
 
@@ -88,6 +89,13 @@ pub enum Notice {
     Profiles(Vec<Arc<Profile>>),
     /// The score needed by profiles without a threshold of their own, after it changed.
     Threshold(f32),
+    /// How an enrolment goes, for the claimant alone.
+    Enrolment {
+        /// Unique bus name of the claimant.
+        owner: String,
+        /// What happened.
+        step: EnrolStep,
+    },
     /// A reader of handed-over audio was too slow: it lost this many samples at 16 kHz.
     AudioLost {
         /// What [`AudioStream::id`](super::command::AudioStream::id) said.

@@ -47,7 +47,10 @@ impl Recorder {
                 self.told = now;
                 news.then(|| Record::new(HookEvent::State, status)).flatten()
             }
-            Notice::Profiles(_) | Notice::Threshold(_) | Notice::AudioLost { .. } => None,
+            Notice::Profiles(_)
+            | Notice::Threshold(_)
+            | Notice::Enrolment { .. }
+            | Notice::AudioLost { .. } => None,
         }
     }
 }

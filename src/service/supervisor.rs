@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
-use super::command::{Answer, BusCondition, Command, CommandError, HoldKind};
+use super::claim::Claim;
+use super::command::{Answer, BusCondition, Command, CommandError, EnrolRequest, HoldKind};
+use super::enroller::{EnrolResult, EnrolStep, Enroller, Numbered};
 use super::holds::Holds;
 use super::listener::{Order, Report};
 use super::microphone::Microphone;
@@ -22,7 +24,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::rule::Rule;
 use crate::models::{ModelError, Models};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How often it looks around when nothing happens.
 const TICK: Duration = Duration::from_millis(250);
@@ -59,6 +61,9 @@ pub struct Supervisor {
     /// The bus missed something.
     bus_behind: bool,
     holds: Holds,
+    claim: Claim,
+    /// What enrolments tell.
+    steps: (Sender<Numbered>, Receiver<Numbered>),
     microphone: Microphone,
     problems: BTreeMap<Problem, String>,
     store_watch: Watch,
@@ -92,6 +97,8 @@ impl Supervisor {
             told: None,
             bus_behind: false,
             holds: Holds::default(),
+            claim: Claim::default(),
+            steps: bounded(64),
             microphone: Microphone::new(),
             problems: BTreeMap::new(),
             stopping: false,
@@ -109,7 +116,7 @@ impl Supervisor {
         self.open_microphone();
         self.publish();
         let (reports, commands) = (self.reports.clone(), self.commands.1.clone());
-        let loads = self.model_loads.1.clone();
+        let (loads, steps) = (self.model_loads.1.clone(), self.steps.1.clone());
         while !self.stopping {
             select! {
                 recv(reports) -> report => match report {
@@ -118,6 +125,7 @@ impl Supervisor {
                     Err(_) => return Err(ServiceError::Listener),
                 },
                 recv(commands) -> command => if let Ok(command) = command { self.obey(command) },
+                recv(steps) -> step => if let Ok((number, step)) = step { self.enrolled(number, step) },
                 recv(loads) -> loaded => if let Ok(loaded) = loaded { self.use_models(loaded)? },
                 default(TICK) => {}
             }
@@ -158,7 +166,10 @@ impl Supervisor {
                         );
                     }
                 }
-                self.tell(Notice::Verdict(Arc::new(event)));
+                // Whoever enrols says the phrase again and again, and wants nothing to happen.
+                if !self.claim.taken() {
+                    self.tell(Notice::Verdict(Arc::new(event)));
+                }
             }
             Report::Progress { samples, health } => self.progressed(samples, &health),
             Report::AudioLost { stream, samples } => {
@@ -218,6 +229,9 @@ impl Supervisor {
                 self.holds_changed();
             }
             Command::Vanished { owner } => {
+                if self.claim.vanished(&owner) {
+                    tracing::info!(owner, "enrolment free again: the claimant left the bus");
+                }
                 if self.holds.vanished(&owner) > 0 {
                     tracing::info!(owner, "holds released: their owner left the bus");
                     self.holds_changed();
@@ -249,6 +263,22 @@ impl Supervisor {
                 let removed = roster::remove(&self.store, &profile);
                 self.edited(removed, &answer);
             }
+            Command::Claim { owner, answer } => {
+                let claimed = self.claim.begin(owner.clone());
+                if answer.send(claimed).is_err() {
+                    // The caller has given up: it would never release.
+                    self.claim.vanished(&owner);
+                }
+            }
+            Command::ReleaseClaim { owner, answer } => {
+                let _ = answer.send(self.claim.release(&owner));
+            }
+            Command::StartEnrolment { owner, request, answer } => {
+                let _ = answer.send(self.start_enrolment(&owner, request));
+            }
+            Command::StopEnrolment { owner, answer } => {
+                let _ = answer.send(self.claim.stop(&owner));
+            }
             Command::Bus(condition) => self.bus(condition),
             Command::Stop => self.stopping = true,
         }
@@ -259,6 +289,51 @@ impl Supervisor {
             self.read_profiles();
         }
         let _ = answer.send(done);
+    }
+
+    fn start_enrolment(&mut self, owner: &str, request: EnrolRequest) -> Result<(), CommandError> {
+        self.claim.free(owner)?;
+        match self.store.check_free(&request.profile) {
+            Err(StoreError::Exists(_)) if request.replace => {}
+            other => other.map_err(|error| CommandError::Invalid(error.to_string()))?,
+        }
+        let Some(models) = self.models.clone() else {
+            return Err(CommandError::Failed("the models are not loaded yet; try again".into()));
+        };
+        if !self.microphone.hearing {
+            return Err(CommandError::NoAudio("the microphone is muted or missing".into()));
+        }
+        let (sender, audio) = bounded(1);
+        let (number, stop) = self.claim.start();
+        tracing::info!(profile = request.profile, "enrolment begins");
+        let enroller = Enroller {
+            models,
+            store: self.store.clone(),
+            request,
+            others: self.roster.profiles.clone(),
+            audio,
+            stop,
+            number,
+            steps: self.steps.0.clone(),
+        };
+        enroller.spawn().map_err(|error| CommandError::Failed(error.to_string()))?;
+        self.order(Order::OpenAudio(0, sender));
+        Ok(())
+    }
+
+    fn enrolled(&mut self, number: u64, step: EnrolStep) {
+        let Some(owner) = self.claim.listener(number).map(String::from) else { return };
+        if let EnrolStep::Status { result, text, .. } = &step
+            && result.done()
+        {
+            tracing::info!(result = result.name(), text, "enrolment ends");
+            // Done already: this cannot fail.
+            let _ = self.claim.stop(&owner);
+            if *result == EnrolResult::Completed {
+                self.read_profiles();
+            }
+        }
+        self.tell(Notice::Enrolment { owner, step });
     }
 
     fn holds_changed(&mut self) {
@@ -285,7 +360,8 @@ impl Supervisor {
             tracing::info!("{condition}");
             return;
         }
-        // Whoever held is out of reach, and could not release.
+        // Whoever held or claimed is out of reach, and could not release.
+        self.claim.clear();
         self.holds.clear();
         self.holds_changed();
         self.problem(Problem::Bus, &condition.to_string());

@@ -134,6 +134,22 @@ fn obey(command: Command, holds: &mut HashMap<u32, String>, audio: &Mutex<Handof
             let _ = answer.send(Err(CommandError::UnknownProfile(profile.clone())));
             format!("remove {profile}")
         }
+        Command::Claim { owner, answer } => {
+            let _ = answer.send(Ok(()));
+            format!("claim {owner}")
+        }
+        Command::ReleaseClaim { owner, answer } => {
+            let _ = answer.send(Err(CommandError::NotClaimed));
+            format!("release claim {owner}")
+        }
+        Command::StartEnrolment { owner, request, answer } => {
+            let _ = answer.send(Err(CommandError::Enrolling));
+            format!("enrol {owner} {request:?}")
+        }
+        Command::StopEnrolment { owner, answer } => {
+            let _ = answer.send(Ok(()));
+            format!("stop {owner}")
+        }
         Command::Bus(_) | Command::Stop => panic!("not for the supervisor of a test"),
     }
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use wakeword::audio::capture::{Capture, CaptureOptions, Retry};
 use wakeword::engine::event::Event;
 use wakeword::engine::rule::Rule;
 use wakeword::enroll::{Ear, Heard, Quality, Session, State, test};
@@ -18,12 +17,11 @@ use wakeword::profile::Profile;
 use wakeword::service::capture_options;
 
 use super::screen::{Screen, take_line, take_text};
+use super::source::{Ears, Source};
 use super::{Args, Context};
 
 /// Longest wait for audio before keys and signals are looked at.
 const WAIT: Duration = Duration::from_millis(50);
-/// A real microphone always has some noise: after so much digital silence it is taken for lost.
-const DEAD: Duration = Duration::from_secs(3);
 /// How long a lost microphone is waited for, and how often it is tried.
 const LOST: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_millis(500);
@@ -31,8 +29,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// A dialogue at a microphone.
 pub struct Live<'a> {
     screen: &'a Screen,
-    options: CaptureOptions,
-    capture: Option<Capture>,
+    ears: Ears,
+    source: Option<Source>,
     /// Since when there is no sound from it.
     lost: Option<Instant>,
     limits: Quality,
@@ -44,7 +42,7 @@ pub struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// Opens the microphone.
+    /// Opens the microphone, or what a running daemon hears by it.
     pub fn open(context: &Context, args: &Args, screen: &'a Screen) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -52,15 +50,19 @@ impl<'a> Live<'a> {
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())?;
             signal_hook::flag::register(signal, stop.clone())?;
         }
-        let options = capture_options(&context.config, args.device.as_deref());
-        let capture = Capture::open(&options)?;
-        let step = json!({ "event": "microphone", "device": capture.device(), "format": capture.format().to_string() });
-        screen.step(&step, &format!("microphone: {} ({})", capture.device(), capture.format()))?;
+        let ears = Ears {
+            options: capture_options(&context.config, args.device.as_deref()),
+            // A microphone of one's own choice is not the daemon's.
+            daemon: args.device.is_none().then(|| context.config.bus.clone()),
+        };
+        let source = Source::open(&ears)?;
+        let step = json!({ "event": "microphone", "device": source.name() });
+        screen.step(&step, &format!("microphone: {}", source.name()))?;
         let limits = Quality::built_in()?;
         Ok(Self {
             screen,
-            options,
-            capture: Some(capture),
+            ears,
+            source: Some(source),
             lost: None,
             ear: Ear::new(&limits),
             limits,
@@ -184,29 +186,28 @@ impl<'a> Live<'a> {
         {
             bail!("no sound from the microphone for {} s; nothing was saved", LOST.as_secs());
         }
-        let Some(capture) = &mut self.capture else {
+        let Some(source) = &mut self.source else {
             std::thread::sleep(RETRY);
-            match Capture::open(&self.options) {
-                Ok(capture) => self.capture = Some(capture),
-                Err(error) if error.retry() == Retry::Never => return Err(error.into()),
+            match Source::open(&self.ears) {
+                Ok(source) => self.source = Some(source),
+                Err(error) if error.is_final() => return Err(error.into()),
                 Err(_) => {}
             }
             return Ok(false);
         };
-        let read = capture.read(WAIT, &mut self.block);
+        let read = source.read(WAIT, &mut self.block);
         if self.block.iter().any(|sample| *sample != 0.0) && self.lost.take().is_some() {
             self.screen
                 .step(&json!({ "event": "microphone-back" }), "the microphone is back: say it again")?;
         }
         match read {
-            Ok(_) if capture.health().dead_for < DEAD => Ok(true),
-            Ok(_) => self.lose("nothing but digital silence comes; is it muted?"),
-            Err(error) => self.lose(&error.to_string()),
+            Ok(()) => Ok(true),
+            Err(reason) => self.lose(&reason),
         }
     }
 
     fn lose(&mut self, reason: &str) -> anyhow::Result<bool> {
-        self.capture = None;
+        self.source = None;
         self.block.clear();
         if self.lost.is_none() {
             self.lost = Some(Instant::now());

@@ -4,6 +4,7 @@ mod files;
 pub mod gates;
 mod live;
 mod screen;
+mod source;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
-use wakeword::enroll::{Quality, Session, takes};
+use wakeword::enroll::{Quality, Session, TAKES, takes, text};
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 use wakeword::store::StoreError;
@@ -19,11 +20,6 @@ use wakeword::store::StoreError;
 use self::live::Live;
 use self::screen::Screen;
 use super::{Context, Outcome};
-
-/// Takes that are asked for.
-const TAKES: usize = 5;
-/// Longest phrase and user's name, in characters.
-const MAX_TEXT: usize = 200;
 
 /// Arguments of `enroll`.
 #[derive(clap::Args)]
@@ -33,8 +29,9 @@ Examples:
   wakeword enroll anna --phrase \"hello sunflower\" --from takes/
   wakeword enroll anna-lights --user anna --phrase \"lights on please\" --from 1.wav 2.wav 3.wav 4.wav 5.wav
 
-Without --from it asks for five takes at the microphone, and then for one more to see that it is accepted.
-Each take is said with a moment of quiet before and after. A phrase of a second or more, of three syllables
+Without --from it asks for five takes at the microphone, and then for one more to see that it is accepted. \
+Where a daemon runs, it listens through that, and what is said meanwhile wakes nobody. \
+Each take is said with a moment of quiet before and after. A phrase of a second or more, of three syllables \
 or more, keeps other people and chance out best. Nothing is saved before the end; Ctrl-C leaves nothing.")]
 pub struct Args {
     /// Name of the profile
@@ -63,15 +60,6 @@ pub struct Args {
     /// One JSON object a step and line
     #[arg(long)]
     json: bool,
-}
-
-/// Text that is shown on terminals and sent to other programs.
-fn text(value: &str) -> Result<String, String> {
-    let value = value.trim();
-    if value.is_empty() || value.chars().count() > MAX_TEXT || value.chars().any(char::is_control) {
-        return Err(format!("use 1 to {MAX_TEXT} characters, all of them printable"));
-    }
-    Ok(value.to_owned())
 }
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {

@@ -1,0 +1,263 @@
+//! An enrolment over the bus: a thread that follows the audio handed over, and judges the takes in it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::command::{AudioStream, CommandError, EnrolRequest};
+use crate::enroll::{Ear, Heard, Quality, Report, Session, State, TAKES};
+use crate::models::Models;
+use crate::profile::Profile;
+use crate::store::{Store, StoreError};
+
+/// How often it looks whether it is to stop.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// A pause of the audio that ends what was being said.
+const BREAK: Duration = Duration::from_millis(500);
+/// A microphone without sound for so long is lost.
+const LOST: Duration = Duration::from_secs(10);
+
+/// A step of the enrolment of this number.
+pub type Numbered = (u64, EnrolStep);
+
+/// What a claimant hears of its enrolment.
+#[derive(Clone, Debug)]
+pub enum EnrolStep {
+    /// How loud it is, in dBFS, and whether somebody speaks.
+    Level(f32, bool),
+    /// What became of a take, or of it all.
+    Status {
+        /// Its name on the bus.
+        result: EnrolResult,
+        /// Good takes so far.
+        stage: usize,
+        /// What is wrong, by name, if anything.
+        reason: Option<String>,
+        /// The same for people.
+        text: String,
+    },
+}
+
+/// What a step of an enrolment comes to. The names are those of fprintd where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnrolResult {
+    /// A take was good.
+    StagePassed,
+    /// A take has to be said again.
+    RetryScan,
+    /// The profile is stored.
+    Completed,
+    /// Nothing is stored: too many bad takes, or something went wrong.
+    Failed,
+    /// Nothing is stored: another profile wakes for this phrase in this voice already.
+    Duplicate,
+    /// Nothing is stored: the disk is full.
+    StorageFull,
+    /// Nothing is stored: no sound comes any more.
+    DeviceLost,
+}
+
+impl EnrolResult {
+    /// The public name.
+    pub fn name(self) -> &'static str {
+        match self {
+            EnrolResult::StagePassed => "enroll-stage-passed",
+            EnrolResult::RetryScan => "enroll-retry-scan",
+            EnrolResult::Completed => "enroll-completed",
+            EnrolResult::Failed => "enroll-failed",
+            EnrolResult::Duplicate => "enroll-duplicate",
+            EnrolResult::StorageFull => "enroll-storage-full",
+            EnrolResult::DeviceLost => "enroll-device-lost",
+        }
+    }
+
+    /// Whether nothing follows it.
+    pub fn done(self) -> bool {
+        !matches!(self, EnrolResult::StagePassed | EnrolResult::RetryScan)
+    }
+}
+
+/// All that an enrolment needs.
+pub struct Enroller {
+    pub models: Arc<Models>,
+    pub store: Store,
+    pub request: EnrolRequest,
+    /// Profiles that there are already.
+    pub others: Vec<Arc<Profile>>,
+    /// Where its audio will come from.
+    pub audio: Receiver<Result<AudioStream, CommandError>>,
+    pub stop: Arc<AtomicBool>,
+    /// Which enrolment it is, and who passes its steps on.
+    pub number: u64,
+    pub steps: Sender<Numbered>,
+}
+
+/// Why an enrolment ends without a profile.
+struct End {
+    result: EnrolResult,
+    reason: Option<String>,
+    text: String,
+}
+
+impl End {
+    fn failed(text: impl ToString) -> Self {
+        Self { result: EnrolResult::Failed, reason: None, text: text.to_string() }
+    }
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        let full = matches!(&error, StoreError::Io { source, .. } if source.kind() == ErrorKind::StorageFull);
+        Self {
+            result: if full { EnrolResult::StorageFull } else { EnrolResult::Failed },
+            ..Self::failed(error)
+        }
+    }
+}
+
+impl Enroller {
+    /// Works until the profile is stored, something is wrong, or it is to stop.
+    pub fn spawn(self) -> std::io::Result<()> {
+        let work = move || {
+            let mut stage = 0;
+            let (result, reason, text) = match self.work(&mut stage) {
+                Ok(Some(text)) => (EnrolResult::Completed, None, text),
+                // Stopped: nobody listens any more.
+                Ok(None) => return,
+                Err(End { result, reason, text }) => (result, reason, text),
+            };
+            self.tell(EnrolStep::Status { result, stage, reason, text });
+        };
+        std::thread::Builder::new().name("enroller".into()).spawn(work)?;
+        Ok(())
+    }
+
+    fn tell(&self, step: EnrolStep) {
+        let _ = self.steps.send((self.number, step));
+    }
+
+    /// What is to be said of the stored profile; nothing if it was stopped.
+    fn work(&self, stage: &mut usize) -> Result<Option<String>, End> {
+        let limits = Quality::built_in().map_err(End::failed)?;
+        let mut session = Session::new(self.models.clone(), limits.clone(), TAKES);
+        let stream = self.audio.recv_timeout(LOST).map_err(End::failed)?.map_err(End::failed)?;
+        let mut sound = Sound::new(File::from(stream.reader), Ear::new(&limits));
+        loop {
+            match session.state() {
+                State::Complete => break,
+                State::GivenUp => {
+                    let text =
+                        format!("{} takes in a row could not be learned from", limits.dialogue.attempts);
+                    return Err(End::failed(text));
+                }
+                State::Asking { .. } => {}
+            }
+            let Some(take) = sound.take(self)? else { return Ok(None) };
+            let report = session.take(&take);
+            if let State::Asking { take, .. } = session.state() {
+                *stage = take - 1;
+            } else if report.accepted {
+                *stage = TAKES;
+            }
+            self.tell(status(&report, *stage));
+        }
+        self.conclude(&session).map(Some)
+    }
+
+    fn conclude(&self, session: &Session) -> Result<String, End> {
+        let EnrolRequest { profile: name, phrase, user, replace, allow_duplicate } = &self.request;
+        let others: Vec<_> = self.others.iter().filter(|other| other.name != *name).cloned().collect();
+        if !allow_duplicate && let Some(other) = session.duplicates(&others).first() {
+            return Err(End {
+                result: EnrolResult::Duplicate,
+                reason: Some(other.name.clone()),
+                text: format!("profile {:?} wakes for this phrase in this voice already", other.name),
+            });
+        }
+        let learned = session.learn().map_err(End::failed)?;
+        let mut profile = Profile::new(name, phrase, &self.models.fingerprint, learned);
+        profile.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        profile.user.clone_from(user);
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(End::failed("stopped"));
+        }
+        if *replace {
+            self.store.save(&profile)?
+        } else {
+            self.store.add(&profile)?
+        };
+        let warnings: Vec<String> = session.warnings().iter().map(ToString::to_string).collect();
+        Ok(warnings.join("; "))
+    }
+}
+
+fn status(report: &Report, stage: usize) -> EnrolStep {
+    let problems = if report.accepted { &report.warnings } else { &report.problems };
+    let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    EnrolStep::Status {
+        result: if report.accepted { EnrolResult::StagePassed } else { EnrolResult::RetryScan },
+        stage,
+        reason: problems.first().map(|problem| problem.reason.name().into()),
+        text: text.join("; "),
+    }
+}
+
+/// The audio and the ear for it.
+struct Sound {
+    file: File,
+    ear: Ear,
+    /// When audio last came.
+    heard: Instant,
+    bytes: Vec<u8>,
+    samples: Vec<f32>,
+}
+
+impl Sound {
+    fn new(file: File, ear: Ear) -> Self {
+        Self { file, ear, heard: Instant::now(), bytes: vec![0; 8192], samples: Vec::new() }
+    }
+
+    /// What is said next, empty if nobody speaks; nothing if it is to stop.
+    fn take(&mut self, enroller: &Enroller) -> Result<Option<Vec<f32>>, End> {
+        loop {
+            if enroller.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let mut ready = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::IN)];
+            if poll(&mut ready, Some(&LOOK)).map_err(End::failed)? == 0 {
+                if self.heard.elapsed() >= LOST {
+                    let text = format!("no sound from the microphone for {} s", LOST.as_secs());
+                    return Err(End { result: EnrolResult::DeviceLost, ..End::failed(text) });
+                }
+                continue;
+            }
+            if self.heard.elapsed() >= BREAK {
+                self.ear.reset();
+            }
+            self.heard = Instant::now();
+            // The daemon writes whole samples, and never more than fits.
+            let count = self.file.read(&mut self.bytes).map_err(End::failed)?;
+            if count == 0 {
+                return Err(End::failed("the daemon stopped listening"));
+            }
+            let pairs = self.bytes[..count].as_chunks().0.iter();
+            self.samples.clear();
+            self.samples.extend(pairs.map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32768.0));
+            let mut take = None;
+            self.ear.push(&self.samples, |heard| match heard {
+                Heard::Level(dbfs, speech) => enroller.tell(EnrolStep::Level(dbfs, speech)),
+                Heard::Phrase(samples) => take = Some(samples),
+                Heard::Nothing => take = Some(Vec::new()),
+            });
+            if take.is_some() {
+                return Ok(take);
+            }
+        }
+    }
+}
