@@ -36,7 +36,7 @@ enum Command {
 Example:
   wakeword batch enroll dataset
 
-DATASET is laid out as for `batch autokws`. For each speaker the worst of what its takes measure, and why
+DATASET is laid out as for `batch autokws`. For each speaker the worst of what its takes measure, and why \
 they would be refused. The last line is the rate of failures to enrol.")]
     Enroll(super::enroll::gates::Args),
     /// Enrol and decide for every speaker of an Auto-KWS 2021 dataset
@@ -44,8 +44,8 @@ they would be refused. The last line is the rate of failures to enrol.")]
 Example:
   wakeword batch autokws dataset --out predictions --solution solution
 
-Every folder DATASET/SPEAKER with enroll/ (or enrollment/) and test/, or with keywords/ and others/ (of
-which the first five keywords are enrolled), gives OUT/SPEAKER_predictions.txt. A file that cannot be
+Every folder DATASET/SPEAKER with enroll/ (or enrollment/) and test/, or with keywords/ and others/ (of \
+which the first five keywords are enrolled), gives OUT/SPEAKER_predictions.txt. A file that cannot be \
 read is named on stderr and refused. Score = mean over speakers of miss rate + 9 x false-alarm rate.")]
     Autokws(AutokwsArgs),
     /// Step 1 of a challenge submission: learn one speaker

@@ -32,7 +32,7 @@ enum Command {
 Example:
   wakeword config show --json | jq 'select(.from != \"default\")'
 
-In JSON, each line has the setting's key, its value (null: none) and from, which is \"default\", \"option\"
+In JSON, each line has the setting's key, its value (null: none) and from, which is \"default\", \"option\" \
 or the path of a file.")]
     Show {
         /// One JSON object a setting and line

@@ -17,7 +17,7 @@ Examples:
   wakeword detect living-room.flac
   wakeword detect --profile anna --json *.wav | jq 'select(.event == \"accepted\")'
 
-WAV and FLAC of 8 to 192 kHz and up to 8 channels. Each file is a stream of its own. Times are from the
+WAV and FLAC of 8 to 192 kHz and up to 8 channels. Each file is a stream of its own. Times are from the \
 file's beginning; in JSON, positions are samples at 16 kHz.")]
 pub struct Args {
     /// Recordings to listen to

@@ -33,7 +33,7 @@ Examples:
   wakeword doctor
   wakeword doctor --json | jq 'select(.ok | not)'
 
-Records two seconds from the microphone and forgets them. Exit status 3 says that something needs your
+Records two seconds from the microphone and forgets them. Exit status 3 says that something needs your \
 attention.")]
 pub struct Args {
     /// One JSON object a line

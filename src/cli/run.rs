@@ -15,7 +15,7 @@ Examples:
   wakeword run --json | jq -r 'select(.event == \"detected\") | .user'
   wakeword run --device \"USB Microphone\"
 
-Listens until it gets SIGTERM or SIGINT. SIGHUP makes it read its configuration and profiles again. Events
+Listens until it gets SIGTERM or SIGINT. SIGHUP makes it read its configuration and profiles again. Events \
 go to D-Bus, to the hooks of the configuration and, with --json, to stdout; the log goes to stderr.")]
 pub struct Args {
     /// Microphone to listen to; `wakeword devices` lists them [default: as configured, or the system's]

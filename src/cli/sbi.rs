@@ -30,8 +30,8 @@ Examples:
   wakeword sbi build image --profiles anna anna-lights --language en
   wakeword sbi build image --from takes/ --language zh --author Anna --email anna@example.org
 
-The folder holds SBI, model.yaml, docker/Dockerfile and assets/ with this program and the profiles; it runs
-wherever it is copied to. With --from, takes/PHRASE/ or takes/SPEAKER/PHRASE/ hold two or more takes of the
+The folder holds SBI, model.yaml, docker/Dockerfile and assets/ with this program and the profiles; it runs \
+wherever it is copied to. With --from, takes/PHRASE/ or takes/SPEAKER/PHRASE/ hold two or more takes of the \
 phrase that is their name; they do not become profiles of the daemon.")]
     Build(BuildArgs),
     /// Recognise a list of recordings; this is what the folder's SBI calls
@@ -39,7 +39,7 @@ phrase that is their name; they do not become profiles of the daemon.")]
 Example:
   wakeword sbi run wav.scp results
 
-Lines of WAV_SCP are ID<TAB>PATH, lines of RESULT_DIR/raw_rec.txt ID<TAB>TEXT. The text is empty where no
+Lines of WAV_SCP are ID<TAB>PATH, lines of RESULT_DIR/raw_rec.txt ID<TAB>TEXT. The text is empty where no \
 enrolled phrase fits, and where a recording cannot be used, which is named on stderr.")]
     Run {
         /// List of recordings

@@ -22,11 +22,11 @@ Examples:
   wakeword speakers embed *.wav --npy embeddings.npy
   some-program | wakeword speakers embed - --npy -
 
-One vector of 192 values and unit length a clip, in the order of the clips: the mean over up to four
+One vector of 192 values and unit length a clip, in the order of the clips: the mean over up to four \
 stretches of 0.8 s in which there is sound. The angle between two vectors tells how alike the voices are.
 
-Standard input holds any number of clips, each as its number of samples (little-endian 32-bit integer) and
-that many samples at 16 kHz (little-endian 32-bit floats of any scale). Values that are not finite count
+Standard input holds any number of clips, each as its number of samples (little-endian 32-bit integer) and \
+that many samples at 16 kHz (little-endian 32-bit floats of any scale). Values that are not finite count \
 as 0. A clip that is empty, silent or cannot be read has null as its vector in JSON, and zeros in NumPy.")]
 pub struct Args {
     /// Recordings (WAV or FLAC), or - for raw clips from standard input
