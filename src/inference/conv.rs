@@ -1,6 +1,8 @@
 //! Convolutions without copies: with channels innermost, what one output sees are a few contiguous runs of
 //! its input, one a row.
 
+use std::ops::Range;
+
 use pulp::{Scalar, Simd};
 
 use super::onnx::Window;
@@ -63,14 +65,14 @@ impl Activation {
 
 /// Aligned, so that no vector lies across two cache lines.
 #[derive(Clone)]
-#[repr(align(32))]
-pub struct Panel<const PANEL: usize>([f32; PANEL]);
+#[repr(align(64))]
+pub struct Panel<const WIDTH: usize>([f32; WIDTH]);
 
 /// [`Weights`] in the order of their use: panel of outputs, time, band, input.
-enum Packed<const PANEL: usize> {
-    F32(Vec<Panel<PANEL>>),
-    F16(Vec<[u16; PANEL]>),
-    Int8(Vec<[i8; PANEL]>),
+enum Packed<const WIDTH: usize> {
+    F32(Vec<Panel<WIDTH>>),
+    F16(Vec<[u16; WIDTH]>),
+    Int8(Vec<[i8; WIDTH]>),
 }
 
 /// Where in the input the first run of a position begins, and where its outputs go.
@@ -80,14 +82,14 @@ struct Position {
     to: usize,
 }
 
-/// A convolution between rows of known shapes. Computes `PANEL` outputs together, a multiple of what every
-/// vector register here holds.
-pub struct Conv<const PANEL: usize> {
-    weights: Packed<PANEL>,
+/// A convolution between rows of known shapes. Computes `PANEL` outputs together, stored as `WIDTH` values: a
+/// multiple of what a vector register holds, and those beyond the outputs zero.
+pub struct Conv<const PANEL: usize, const WIDTH: usize> {
+    weights: Packed<WIDTH>,
     /// One a panel; divided by the scale.
-    bias: Vec<Panel<PANEL>>,
+    bias: Vec<Panel<WIDTH>>,
     /// One a panel.
-    scale: Vec<Panel<PANEL>>,
+    scale: Vec<Panel<WIDTH>>,
     /// All positions along the new rows.
     positions: Vec<Position>,
     /// Rows that an output sees.
@@ -100,7 +102,7 @@ pub struct Conv<const PANEL: usize> {
     activation: Activation,
 }
 
-impl<const PANEL: usize> Conv<PANEL> {
+impl<const PANEL: usize, const WIDTH: usize> Conv<PANEL, WIDTH> {
     /// Packs the weights; the outputs must be a multiple of `PANEL`. The outputs go to the channels of
     /// `output` from `channel` on.
     pub fn new(layer: &Convolution, input: &Shape, output: &Shape, channel: usize) -> Self {
@@ -113,13 +115,15 @@ impl<const PANEL: usize> Conv<PANEL> {
                 to: output.place(row, band) + channel,
             },
         );
-        let panels = |values: &[f32]| values.as_chunks().0.iter().map(|some| Panel(*some)).collect();
+        let panels = |values: &[f32]| values.chunks_exact(PANEL).map(|some| Panel(padded(some))).collect();
         let bias: Vec<f32> = layer.bias.iter().zip(&layer.scale).map(|(bias, scale)| bias / scale).collect();
         Self {
             weights: match &layer.weights {
-                Weights::F32(values) => Packed::F32(packed(values, layer.shape).map(Panel).collect()),
-                Weights::F16(values) => Packed::F16(packed(values, layer.shape).collect()),
-                Weights::Int8(values) => Packed::Int8(packed(values, layer.shape).collect()),
+                Weights::F32(values) => {
+                    Packed::F32(packed::<_, PANEL, _>(values, layer.shape).map(Panel).collect())
+                }
+                Weights::F16(values) => Packed::F16(packed::<_, PANEL, _>(values, layer.shape).collect()),
+                Weights::Int8(values) => Packed::Int8(packed::<_, PANEL, _>(values, layer.shape).collect()),
             },
             bias: panels(&bias),
             scale: panels(&layer.scale),
@@ -140,17 +144,18 @@ impl<const PANEL: usize> Conv<PANEL> {
         simd: S,
         input: &[f32],
         output: &mut [f32],
-        expanded: &mut Vec<Panel<PANEL>>,
+        expanded: &mut Vec<Panel<WIDTH>>,
     ) {
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights and
         // a value stay in the registers: 16 with AVX2, 32 with NEON and AVX-512.
         match (S::F32_LANES, PANEL) {
             (4, 24) => self.panels::<S, 6, 3>(simd, input, output, expanded),
             (8, 24) => self.panels::<S, 3, 3>(simd, input, output, expanded),
-            (4, 16) => self.panels::<S, 4, 5>(simd, input, output, expanded),
-            (8, 16) => self.panels::<S, 2, 5>(simd, input, output, expanded),
-            (16, 16) => self.panels::<S, 1, 10>(simd, input, output, expanded),
-            _ => self.panels::<Scalar, PANEL, 1>(Scalar::new(), input, output, expanded),
+            (16, 24) => self.panels::<S, 2, 8>(simd, input, output, expanded),
+            (4, 32) => self.panels::<S, 4, 5>(simd, input, output, expanded),
+            (8, 32) => self.panels::<S, 2, 5>(simd, input, output, expanded),
+            (16, 32) => self.panels::<S, 2, 10>(simd, input, output, expanded),
+            _ => self.panels::<Scalar, 8, 1>(Scalar::new(), input, output, expanded),
         }
     }
 
@@ -160,32 +165,36 @@ impl<const PANEL: usize> Conv<PANEL> {
         simd: S,
         input: &[f32],
         output: &mut [f32],
-        expanded: &mut Vec<Panel<PANEL>>,
+        expanded: &mut Vec<Panel<WIDTH>>,
     ) {
         for panel in 0..self.bias.len() {
             let weights = self.weights.panel(panel, self.rows * self.run, expanded);
             for some in self.positions.chunks(M) {
                 // The last are repeated where they do not fill a tile.
                 let positions = std::array::from_fn(|m| some[m.min(some.len() - 1)]);
-                self.tile::<S, V, M>(simd, &positions, panel, weights, input, output);
+                for first in (0..PANEL.div_ceil(S::F32_LANES)).step_by(V) {
+                    self.tile::<S, V, M>(simd, &positions, panel, first, weights, input, output);
+                }
             }
         }
     }
 
-    /// One panel of outputs at some positions.
+    /// The vectors of a panel of outputs from `first` on, at some positions.
     #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "all of them are what the innermost loop works on")]
     fn tile<S: Simd, const V: usize, const M: usize>(
         &self,
         simd: S,
         positions: &[Position; M],
         panel: usize,
-        weights: &[Panel<PANEL>],
+        first: usize,
+        weights: &[Panel<WIDTH>],
         input: &[f32],
         output: &mut [f32],
     ) {
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         for sums in &mut sums {
-            sums.copy_from_slice(S::as_simd_f32s(&self.bias[panel].0).0);
+            sums.copy_from_slice(&S::as_simd_f32s(&self.bias[panel].0).0[first..][..V]);
         }
         for (row, weights) in weights.chunks_exact(self.run).enumerate() {
             let mut seen = [&[][..]; M];
@@ -193,7 +202,7 @@ impl<const PANEL: usize> Conv<PANEL> {
                 *seen = &input[position.from + row * self.stride..][..weights.len()];
             }
             for (k, weights) in weights.iter().enumerate() {
-                let weights = S::as_simd_f32s(&weights.0).0;
+                let weights = &S::as_simd_f32s(&weights.0).0[first..][..V];
                 for m in 0..M {
                     let value = simd.splat_f32s(seen[m][k]);
                     for v in 0..V {
@@ -202,14 +211,17 @@ impl<const PANEL: usize> Conv<PANEL> {
                 }
             }
         }
-        let scale = S::as_simd_f32s(&self.scale[panel].0).0;
+        let scale = &S::as_simd_f32s(&self.scale[panel].0).0[first..][..V];
         let slope = simd.splat_f32s(self.activation.slope);
         let floor = simd.splat_f32s(self.activation.floor);
         for (position, sums) in positions.iter().zip(&mut sums) {
-            let slots = &mut output[position.to + panel * PANEL..][..PANEL];
-            let slots = S::as_mut_simd_f32s(slots).0;
+            let slots = &output[position.to + panel * PANEL..][..PANEL];
             for v in 0..V {
-                let before = if self.adds { slots[v] } else { simd.splat_f32s(0.0) };
+                let before = match self.adds {
+                    true if PANEL.is_multiple_of(S::F32_LANES) => S::as_simd_f32s(slots).0[first + v],
+                    true => simd.partial_load_f32s(&slots[part::<S>(first + v, PANEL)]),
+                    false => simd.splat_f32s(0.0),
+                };
                 let sum = simd.mul_add_e_f32s(sums[v], scale[v], before);
                 let leaky = simd.max_f32s(sum, simd.mul_f32s(sum, slope));
                 sums[v] = simd.max_f32s(leaky, floor);
@@ -218,34 +230,40 @@ impl<const PANEL: usize> Conv<PANEL> {
         // Only now: a position that is repeated must not be added to twice.
         for (position, sums) in positions.iter().zip(&sums) {
             let slots = &mut output[position.to + panel * PANEL..][..PANEL];
-            S::as_mut_simd_f32s(slots).0.copy_from_slice(sums);
+            if PANEL.is_multiple_of(S::F32_LANES) {
+                S::as_mut_simd_f32s(slots).0[first..][..V].copy_from_slice(sums);
+                continue;
+            }
+            for (v, sum) in sums.iter().enumerate() {
+                simd.partial_store_f32s(&mut slots[part::<S>(first + v, PANEL)], *sum);
+            }
         }
     }
 }
 
-impl<const PANEL: usize> Packed<PANEL> {
+impl<const WIDTH: usize> Packed<WIDTH> {
     /// The `count` weights of each of the panel's outputs, in `expanded` if they are stored in short.
     #[inline(always)]
     fn panel<'a>(
         &'a self,
         panel: usize,
         count: usize,
-        expanded: &'a mut Vec<Panel<PANEL>>,
-    ) -> &'a [Panel<PANEL>] {
+        expanded: &'a mut Vec<Panel<WIDTH>>,
+    ) -> &'a [Panel<WIDTH>] {
         let place = panel * count..(panel + 1) * count;
         if expanded.len() < count && !matches!(self, Self::F32(_)) {
-            expanded.resize(count, Panel([0.0; PANEL]));
+            expanded.resize(count, Panel([0.0; WIDTH]));
         }
         match self {
             Self::F32(weights) => return &weights[place],
             Self::F16(weights) => {
                 for (to, from) in expanded.iter_mut().zip(&weights[place]) {
-                    to.0 = from.map(from_half);
+                    to.0.iter_mut().zip(from).for_each(|(to, from)| *to = from_half(*from));
                 }
             }
             Self::Int8(weights) => {
                 for (to, from) in expanded.iter_mut().zip(&weights[place]) {
-                    to.0 = from.map(f32::from);
+                    to.0.iter_mut().zip(from).for_each(|(to, from)| *to = f32::from(*from));
                 }
             }
         }
@@ -254,18 +272,29 @@ impl<const PANEL: usize> Packed<PANEL> {
 }
 
 /// Row-major weights as [`Packed`] has them.
-fn packed<T: Copy, const PANEL: usize>(
+fn packed<T: Copy + Default, const PANEL: usize, const WIDTH: usize>(
     weights: &[T],
     [outputs, inputs, time, bands]: [usize; 4],
-) -> impl Iterator<Item = [T; PANEL]> {
+) -> impl Iterator<Item = [T; WIDTH]> {
     let places = (0..outputs / PANEL * time * bands * inputs).map(move |n| {
         let (input, n) = (n % inputs, n / inputs);
         let (band, n) = (n % bands, n / bands);
         (n / time * PANEL, input, n % time, band)
     });
     places.map(move |(output, input, t, band)| {
-        std::array::from_fn(|o| weights[(((output + o) * inputs + input) * time + t) * bands + band])
+        let weight = |o| weights[(((output + o) * inputs + input) * time + t) * bands + band];
+        std::array::from_fn(|o| if o < PANEL { weight(o) } else { T::default() })
     })
+}
+
+fn padded<const WIDTH: usize>(values: &[f32]) -> [f32; WIDTH] {
+    std::array::from_fn(|n| values.get(n).copied().unwrap_or(0.0))
+}
+
+/// Which of `outputs` vector number `v` holds.
+#[inline(always)]
+fn part<S: Simd>(v: usize, outputs: usize) -> Range<usize> {
+    (v * S::F32_LANES).min(outputs)..((v + 1) * S::F32_LANES).min(outputs)
 }
 
 /// The value of a finite half-precision number, without branches.

@@ -11,7 +11,8 @@ use super::{InferenceError, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
 
 /// Outputs of a convolution computed together.
 const PANEL: usize = 24;
-type Conv = super::conv::Conv<PANEL>;
+/// In two vectors of 16, or fewer of less.
+type Conv = super::conv::Conv<PANEL, 32>;
 
 /// The keyword encoder. Shared by all streams.
 pub struct KeywordNet(Arc<Network>);
@@ -31,7 +32,7 @@ impl KeywordNet {
     /// Reads an ONNX graph `mel [1,1,T,32] -> vectors [1,96,N,1]` of convolutions and max-pools that
     /// do not pad time.
     pub fn load(onnx: &[u8]) -> Result<Self, InferenceError> {
-        Self::for_arch(onnx, best_arch())
+        Self::for_arch(onnx, Arch::new())
     }
 
     /// [`KeywordNet::load`] with the instructions of `arch`.
@@ -47,15 +48,6 @@ impl KeywordNet {
             inputs: self.0.layers.iter().map(|(_, shape)| Rows::new(*shape)).collect(),
             vector: Rows::new(VECTOR),
         }
-    }
-}
-
-/// The best instructions here; a panel does not fill vectors of 16.
-fn best_arch() -> Arch {
-    match Arch::new() {
-        #[cfg(target_arch = "x86_64")]
-        Arch::V4(simd) => Arch::V3(*simd),
-        arch => arch,
     }
 }
 

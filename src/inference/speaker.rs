@@ -12,8 +12,8 @@ use super::{EMBEDDING_DIM, FBANK_BANDS, InferenceError, SPEAKER_FRAMES};
 use crate::features::Frames;
 
 /// Outputs of a convolution computed together.
-const PANEL: usize = 16;
-type Conv = super::conv::Conv<PANEL>;
+const PANEL: usize = 32;
+type Conv = super::conv::Conv<PANEL, PANEL>;
 
 /// Channels of the head.
 const WIDTH: usize = 32;

@@ -25,7 +25,7 @@ pub struct SubsequenceDtw {
 
 #[derive(Clone, Debug)]
 struct Column {
-    /// Local costs of the template rows.
+    /// Local costs of the template rows, after an infinite one of the row above the first.
     local: Vec<f32>,
     /// Accumulated costs, shifted by two so that the virtual rows -2 and -1 exist.
     total: Vec<f32>,
@@ -34,7 +34,9 @@ struct Column {
 
 impl Column {
     fn new(rows: usize) -> Self {
-        Self { local: vec![0.0; rows], total: vec![f32::INFINITY; rows + 2], start: vec![0; rows + 2] }
+        let mut local = vec![0.0; rows + 1];
+        local[0] = f32::INFINITY;
+        Self { local, total: vec![f32::INFINITY; rows + 2], start: vec![0; rows + 2] }
     }
 
     /// Lets an alignment begin at the frame after this column.
@@ -71,35 +73,51 @@ impl SubsequenceDtw {
     #[inline(always)]
     pub fn push(&mut self, costs: &[f32]) -> Alignment {
         let rows = costs.len();
-        let Column { local, total, start } = &mut self.current;
-        local.copy_from_slice(costs);
         let (previous, before) = (&self.previous, &self.before);
-        // Equal lengths for every slice, so that the loop needs no bounds checks.
-        let (one_total, one_start) = (&previous.total[1..=rows], &previous.start[1..=rows]);
-        let (two_total, two_start) = (&previous.total[..rows], &previous.start[..rows]);
-        let (slow_total, slow_start) = (&before.total[1..=rows], &before.start[1..=rows]);
-        let (last_local, total, start) = (&previous.local[..rows], &mut total[2..], &mut start[2..]);
-        let mut above = f32::INFINITY;
-        for i in 0..rows {
-            let cost = costs[i];
-            let straight = one_total[i] + cost;
-            let slow = slow_total[i] + 0.5 * (last_local[i] + cost);
-            let fast = two_total[i] + above + cost;
-            above = cost;
-            let (mut best, mut from) = (straight, one_start[i]);
-            if slow < best {
-                (best, from) = (slow, slow_start[i]);
-            }
-            if fast < best {
-                (best, from) = (fast, two_start[i]);
-            }
-            (total[i], start[i]) = (best, from);
-        }
+        let Column { local, total, start } = &mut self.current;
+        local[1..].copy_from_slice(costs);
+        let steps = [
+            // Straight, slow and fast: where each comes from, and what it costs beside that.
+            (&previous.total[1..], &previous.start[1..]),
+            (&before.total[1..], &before.start[1..]),
+            (&previous.total[..rows], &previous.start[..rows]),
+        ];
+        column(local, &previous.local[1..], steps, &mut total[2..], &mut start[2..]);
         self.frame += 1;
         self.current.open(self.frame);
         std::mem::swap(&mut self.before, &mut self.previous);
         std::mem::swap(&mut self.previous, &mut self.current);
         let last = rows + 1;
         Alignment { cost: self.previous.total[last] / rows as f32, start: self.previous.start[last] }
+    }
+}
+
+/// Fills a column. Slices apart from each other, as arguments are, let the compiler vectorise the loop.
+#[inline(always)]
+fn column(
+    local: &[f32],
+    last_local: &[f32],
+    [(one_total, one_start), (slow_total, slow_start), (two_total, two_start)]: [(&[f32], &[u32]); 3],
+    total: &mut [f32],
+    start: &mut [u32],
+) {
+    let rows = total.len();
+    // Equal lengths for every slice, so that the loop needs no bounds checks.
+    let (above, local, last_local) = (&local[..rows], &local[1..=rows], &last_local[..rows]);
+    let (one_total, one_start) = (&one_total[..rows], &one_start[..rows]);
+    let (slow_total, slow_start) = (&slow_total[..rows], &slow_start[..rows]);
+    let (two_total, two_start) = (&two_total[..rows], &two_start[..rows]);
+    let start = &mut start[..rows];
+    for i in 0..rows {
+        let cost = local[i];
+        let straight = one_total[i] + cost;
+        let slow = slow_total[i] + 0.5 * (last_local[i] + cost);
+        let fast = two_total[i] + above[i] + cost;
+        let slower = slow < straight;
+        let best = if slower { slow } else { straight };
+        let from = if slower { slow_start[i] } else { one_start[i] };
+        let faster = fast < best;
+        total[i] = if faster { fast } else { best };
+        start[i] = if faster { two_start[i] } else { from };
     }
 }

@@ -14,8 +14,11 @@ const DISTANCE: f64 = 2.0;
 const SIZES: [(f64, f64); 3] = [(4.0, 7.0), (3.0, 5.0), (2.4, 2.9)];
 /// Nothing is nearer to a wall, in metres.
 const FROM_WALLS: f64 = 0.4;
-/// Half the length of the pulse by which an echo is placed between two samples.
-const PULSE: i64 = 20;
+/// Half the length of a pulse, and all of it, in samples.
+const PULSE: usize = 20;
+const LENGTH: usize = 2 * PULSE + 1;
+/// Places of echoes between two samples.
+const PHASES: usize = 32;
 /// How much longer or shorter sound may last than asked for.
 const TOLERANCE: f64 = 0.05;
 /// How often walls are tried that come nearer to it.
@@ -31,7 +34,8 @@ pub struct Rooms {
 impl Rooms {
     /// Rooms in which sound falls by 60 dB in `rt60` seconds, more than 0.
     pub fn new(rt60: f32, seed: u64) -> Self {
-        Self { responses: (0..ROOMS).map(|room| response(f64::from(rt60), seed, room)).collect() }
+        let pulses = Pulses::new();
+        Self { responses: (0..ROOMS).map(|room| response(&pulses, f64::from(rt60), seed, room)).collect() }
     }
 
     /// `samples` as heard in a room, `choice` says which; as long and on the whole as loud as before.
@@ -41,18 +45,18 @@ impl Rooms {
 }
 
 /// The impulse response from mouth to microphone, of unit energy; begins with the direct sound.
-fn response(rt60: f64, seed: u64, room: u64) -> Vec<f32> {
+fn response(pulses: &Pulses, rt60: f64, seed: u64, room: u64) -> Vec<f32> {
     let scene = Scene::draw(seed.wrapping_mul(ROOMS).wrapping_add(room));
     // In flat rooms echoes along the walls outlast what Eyring's formula says: it gives the first try.
     let mut asked = rt60;
-    let mut response = scene.response(asked, rt60);
+    let mut response = scene.response(pulses, asked, rt60);
     for _ in 0..TRIES {
         let found = reverberation(&response) / rt60;
         if (found - 1.0).abs() <= TOLERANCE {
             break;
         }
         asked /= found.clamp(0.5, 2.0);
-        response = scene.response(asked, rt60);
+        response = scene.response(pulses, asked, rt60);
     }
     let energy: f64 = response.iter().map(|x| x * x).sum();
     response.iter().map(|x| (x / energy.sqrt()) as f32).collect()
@@ -98,14 +102,14 @@ impl Scene {
     }
 
     /// The response of `length` seconds of walls that give a reverberation of `rt60` by Eyring's formula.
-    fn response(&self, rt60: f64, length: f64) -> Vec<f64> {
+    fn response(&self, pulses: &Pulses, rt60: f64, length: f64) -> Vec<f64> {
         let [x, y, z] = self.size;
         let (volume, surface) = (x * y * z, 2.0 * (x * y + y * z + z * x));
         // What walls reflect of the pressure.
         let reflected = (-0.161 * volume / (surface * rt60) / 2.0).exp();
         let rate = SAMPLE_RATE as f64;
         let latest = DISTANCE + SPEED_OF_SOUND * length;
-        let mut response = vec![0.0; (length * rate) as usize + 2 * PULSE as usize + 1];
+        let mut response = vec![0.0; (length * rate) as usize + LENGTH];
         let images: Vec<_> = (0..3).map(|axis| self.images(axis, latest)).collect();
         for (dx, wx) in &images[0] {
             for (dy, wy) in &images[1] {
@@ -113,7 +117,7 @@ impl Scene {
                     let distance = (dx * dx + dy * dy + dz * dz).sqrt();
                     if distance < latest {
                         let delay = (distance - DISTANCE) / SPEED_OF_SOUND * rate;
-                        place(&mut response, delay, reflected.powi(wx + wy + wz) / distance);
+                        pulses.place(&mut response, delay, reflected.powi(wx + wy + wz) / distance);
                     }
                 }
             }
@@ -132,15 +136,30 @@ impl Scene {
     }
 }
 
-/// Adds a pulse of `strength` at `delay` samples: a sinc under a Hann window.
-fn place(response: &mut [f64], delay: f64, strength: f64) {
-    let nearest = delay.round() as i64;
-    for offset in -PULSE..=PULSE {
-        // The direct sound begins half a pulse after the start, so that nothing of it is cut off.
-        let Some(slot) = response.get_mut((nearest + offset + PULSE) as usize) else { continue };
-        let t = (nearest + offset) as f64 - delay;
-        let sinc = if t == 0.0 { 1.0 } else { (PI * t).sin() / (PI * t) };
-        *slot += strength * sinc * (0.5 + 0.5 * (PI * t / (PULSE + 1) as f64).cos());
+/// The pulses by which an echo is placed between two samples: sincs under a Hann window, for each of
+/// [`PHASES`] places between them.
+struct Pulses(Vec<[f64; LENGTH]>);
+
+impl Pulses {
+    fn new() -> Self {
+        let pulse = |phase: usize| {
+            std::array::from_fn(|tap| {
+                let t = tap as f64 - PULSE as f64 - phase as f64 / PHASES as f64;
+                let sinc = if t == 0.0 { 1.0 } else { (PI * t).sin() / (PI * t) };
+                sinc * (0.5 + 0.5 * (PI * t / (PULSE + 1) as f64).cos())
+            })
+        };
+        Self((0..PHASES).map(pulse).collect())
+    }
+
+    /// Adds one of `strength` at `delay` samples after the direct sound, which itself lies half a pulse after the
+    /// start, so that nothing of it is cut off.
+    fn place(&self, response: &mut [f64], delay: f64, strength: f64) {
+        let place = (delay * PHASES as f64).round() as usize;
+        let slots = response.get_mut(place / PHASES..).unwrap_or_default();
+        for (slot, tap) in slots.iter_mut().zip(&self.0[place % PHASES]) {
+            *slot += strength * tap;
+        }
     }
 }
 
@@ -170,13 +189,13 @@ mod tests {
 
     #[test]
     fn the_direct_sound_never_comes_late_or_weaker_than_an_echo() {
-        let response = response(0.4, 1, 0);
+        let response = response(&Pulses::new(), 0.4, 1, 0);
         let loudest = (0..response.len()).max_by(|a, b| response[*a].abs().total_cmp(&response[*b].abs()));
-        assert_eq!(loudest, Some(PULSE as usize));
+        assert_eq!(loudest, Some(PULSE));
         let mut samples = vec![0.0; 4000];
         samples[100] = 1.0;
         Rooms { responses: vec![response.clone()] }.apply(&mut samples, 0);
         assert!(samples[..100].iter().all(|x| x.abs() < 1e-5));
-        assert!((samples[100 + PULSE as usize] - response[PULSE as usize]).abs() < 1e-5);
+        assert!((samples[100 + PULSE] - response[PULSE]).abs() < 1e-5);
     }
 }
