@@ -5,6 +5,7 @@ pub mod condition;
 pub mod dataset;
 pub mod measures;
 pub mod outcome;
+pub mod streams;
 mod table;
 pub mod trials;
 
