@@ -7,12 +7,13 @@ SYSCONFDIR = /etc
 # Made by make build.
 BINARY = target/release/wakeword
 
-.PHONY: help demo test build lint setup install uninstall
+.PHONY: help demo test bench build lint setup install uninstall
 
 help:
 	@echo 'make demo   enrol a synthetic voice and find its phrase in a minute of living room'
 	@echo 'make test   run all tests'
 	@echo 'make build  build target/release/wakeword'
+	@echo 'make bench  measure it beside other systems, and write docs/performance.md'
 	@echo 'make lint   check format, spelling, licences, scripts and clippy'
 	@echo 'Each installs what is missing, and asks before it uses sudo.'
 	@echo 'make install and make uninstall  for the whole machine; PREFIX is $(PREFIX), DESTDIR is "$(DESTDIR)"'
@@ -23,6 +24,11 @@ demo: build
 test:
 	@.ci/setup test
 	cargo test --release --locked
+
+bench:
+	@.ci/setup test
+	@.ci/setup lint
+	python3 -B benches/peers/run.py
 
 build: setup
 	cargo build --release --locked

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
+use serde_json::Value;
 use tempfile::TempDir;
 use wakeword::audio::read_clip;
 
@@ -204,6 +205,73 @@ fn both_ways_never_differ_in_a_byte_in_any_layout() {
     // A scorer may run as somebody else.
     let mode = fs::metadata(theirs.join(files[0])).unwrap().permissions().mode();
     assert_ne!(mode & 0o044, 0, "only its owner can read the predictions");
+}
+
+#[test]
+fn shards_put_together_never_differ_from_one_run() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("solution")).unwrap();
+    for (number, kind) in ["phrase", "other-voice", "near-miss", "phrase", "speech"].iter().enumerate() {
+        let speaker = format!("P{number}");
+        write_takes(&at("dataset").join(&speaker).join("enroll"));
+        let truth = write_tests(&at("dataset").join(&speaker).join("test"), |row| row.kind == *kind);
+        // A wrong label, so that there is an error to count.
+        let labels: Vec<_> =
+            truth.into_iter().map(|(name, wake)| (name, wake || *kind == "speech")).collect();
+        fs::write(at("solution").join(format!("{speaker}_test_labels.txt")), lines(&labels)).unwrap();
+    }
+    let json = |out: &str, arguments: &[&str]| -> Value {
+        let mut command = Command::new(cargo_bin!("wakeword"));
+        command.args(["batch", "autokws", "dataset", "--solution", "solution", "--json", "--out", out]);
+        let output = run(command.args(arguments).current_dir(folder.path()));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let name = arguments.last().map_or("all".into(), |shard| shard.replace('/', "-"));
+        fs::write(at(&format!("{name}.json")), &output.stdout).unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let merge = |results: &[&str]| {
+        let mut command = Command::new(cargo_bin!("wakeword"));
+        run(command.args(["batch", "merge", "--json"]).args(results).current_dir(folder.path()))
+    };
+    // What no run has in common with the next.
+    let timeless = |mut result: Value| {
+        let forget = |part: &mut Value| {
+            for time in ["enroll_s", "predict_s", "real_time_factor", "wall_s", "threads", "peak_memory_mb"] {
+                part.as_object_mut().unwrap().remove(time);
+            }
+        };
+        forget(&mut result);
+        result["speakers"].as_array_mut().unwrap().iter_mut().for_each(forget);
+        result
+    };
+    let whole = json("whole", &[]);
+    assert!(whole["score"]["miss_rate"].as_f64().unwrap() > 0.0, "{whole}");
+    for shard in ["3/3", "1/3", "2/3"] {
+        let part = json("shared", &["--shard", shard]);
+        assert_eq!(part["shard"], shard);
+    }
+    let files = ["3-3.json", "1-3.json", "2-3.json"];
+    let output = merge(&files);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(timeless(serde_json::from_slice(&output.stdout).unwrap()), timeless(whole));
+    assert_eq!(names(&at("shared")), names(&at("whole")));
+    for name in names(&at("whole")) {
+        assert_eq!(fs::read(at("shared").join(&name)).unwrap(), fs::read(at("whole").join(&name)).unwrap());
+    }
+
+    fs::write(at("table.json"), "speaker files").unwrap();
+    for (results, reason) in [
+        (&files[..2], "shard 2/3 is missing"),
+        (&[files[0], files[0]], "there twice"),
+        (&[files[0], "all.json"], "not of one run"),
+        (&["table.json"], "table.json"),
+        (&["none.json"], "none.json"),
+    ] {
+        let output = merge(results);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+    }
 }
 
 /// Files that no recorder writes, with what the warning has to name. All but those in `KEPT_OUT` get a line.

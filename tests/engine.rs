@@ -261,6 +261,70 @@ fn two_voices_with_one_phrase_never_wake_for_each_other() {
 }
 
 #[test]
+fn a_hundred_profiles_never_hide_or_wake_each_other() {
+    let sentences: Vec<Row> = rows().into_iter().filter(|row| row.kind == "speech").collect();
+    let mut profiles = vec![demo_profile().clone()];
+    let enrolled: Vec<Arc<Profile>> = sentences
+        .iter()
+        .map(|row| {
+            let said = &living_room()[row.samples().start - 1600..row.samples().end + 1600];
+            enrol("", &[0.95, 1.0, 1.05].map(|factor| stretch(said, factor)))
+        })
+        .collect();
+    for (number, other) in enrolled.iter().cycle().take(99).enumerate() {
+        let name = format!("sentence {} number {number}", number % sentences.len());
+        profiles.push(Arc::new(Profile { name, ..Profile::clone(other) }));
+    }
+    let (woken, _) = who_wakes(&profiles);
+    for (row, (_, names)) in rows().iter().zip(woken) {
+        let sentence = sentences.iter().position(|sentence| sentence.seconds == row.seconds);
+        match (sentence, row.wake) {
+            (Some(number), _) => {
+                assert!(
+                    names.len() == 1 && names[0].starts_with(&format!("sentence {number} ")),
+                    "{row:?}: {names:?}"
+                );
+            }
+            (None, true) => assert_eq!(names, ["demo"], "{row:?}"),
+            (None, false) => assert!(names.is_empty(), "{row:?}: {names:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_phrase_of_six_seconds_is_never_lost_or_mistaken_for_its_parts() {
+    let sentences: Vec<Vec<f32>> = rows()
+        .iter()
+        .filter(|row| row.voice == "demo" && !row.wake)
+        .map(|row| {
+            // Without the pauses, at which enrolment would end the phrase.
+            let tenths = living_room()[row.samples()].chunks(SAMPLE_RATE / 10);
+            tenths.filter(|tenth| tenth.iter().any(|sample| sample.abs() > 0.05)).flatten().copied().collect()
+        })
+        .collect();
+    let mut said = sentences.concat();
+    assert!(said.len() > seconds(6.0), "{}", said.len());
+    said.truncate(seconds(6.0));
+    let profile = enrol("long", &[0.94, 0.97, 1.03].map(|factor| stretch(&said, factor)));
+    assert!(profile.takes.iter().all(|take| take.seconds > 5.0), "the takes were cut");
+    let pause: Vec<f32> = noise(1, seconds(2.0)).iter().map(|sample| sample * 1e-3).collect();
+
+    let whole = [&pause[..], &said, &pause].concat();
+    let mut engine = engine(&[profile]);
+    let events = listen(&mut engine, &whole);
+    let heard = accepted(&events);
+    assert_eq!(heard.len(), 1, "{events:#?}");
+    // The verdict need not wait for the last words of so many.
+    let place =
+        (heard[0].start as usize).max(pause.len())..(heard[0].end as usize).min(pause.len() + said.len());
+    assert!(4 * place.len() >= 3 * said.len(), "{place:?} of {}", said.len());
+    for sentence in sentences {
+        let part = listen(&mut engine, &[&pause[..], &sentence, &pause].concat());
+        assert!(accepted(&part).is_empty(), "{part:#?}");
+    }
+}
+
+#[test]
 fn a_change_of_other_profiles_or_settings_never_loses_what_is_being_said() {
     let mut engine = engine(std::slice::from_ref(demo_profile()));
     let mut heard = Vec::new();

@@ -209,3 +209,29 @@ fn trials_that_contradict_each_other_are_never_counted() {
     let result: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(result["conditions"][0]["rates"]["trials"], lines.len() - 2);
 }
+
+#[test]
+fn false_accepts_never_depend_on_the_shards() {
+    let folder = TempDir::new().unwrap();
+    common::daemon::enrolled(&folder.path().join("store"));
+    // As if nobody had said the phrase in it: what is accepted counts as false.
+    for name in ["a.flac", "b.flac", "c.flac"] {
+        symlink(repository("enroll/demo/living-room.flac"), folder.path().join(name)).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(cargo_bin!("wakeword"));
+        command.args(["--store", "store"]).args(arguments).arg("--json").env_clear();
+        command.env("WAKEWORD_CONFIG", "/dev/null").stdin(Stdio::null()).current_dir(folder.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let streams = ["eval", "streams", "a.flac", "b.flac", "c.flac"];
+    let whole = run(&streams);
+    let result: Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(result["false_accepts"], 15, "{result}");
+    for (shard, file) in [("1/2", "1.json"), ("2/2", "2.json")] {
+        fs::write(folder.path().join(file), run(&[&streams[..], &["--shard", shard]].concat())).unwrap();
+    }
+    assert_eq!(run(&["batch", "merge", "1.json", "2.json"]), whole);
+}

@@ -3,8 +3,10 @@
 pub mod autokws;
 pub mod clips;
 pub mod eval;
+pub mod report;
 pub mod sbi;
 pub mod score;
+pub mod shard;
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Weight of the false-alarm rate in the score.
 const FALSE_ALARM_WEIGHT: f64 = 9.0;
@@ -14,7 +14,7 @@ const FALSE_ALARM_WEIGHT: f64 = 9.0;
 pub type Labels = HashMap<OsString, bool>;
 
 /// Rates of one speaker. Positives or negatives without any file count as no error.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Share of the positives that were refused.
     pub miss_rate: f64,

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::json;
 use wakeword::batch::autokws::{self, Speaker};
+use wakeword::batch::eval::streams;
+use wakeword::batch::report::{self, Report, per_second};
 use wakeword::batch::score::{Labels, Score};
+use wakeword::batch::shard::Shard;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::store::{Store, StoreError};
@@ -46,8 +48,28 @@ Example:
 
 Every folder DATASET/SPEAKER with enroll/ (or enrollment/) and test/, or with keywords/ and others/ (of \
 which the first five keywords are enrolled), gives OUT/SPEAKER_predictions.txt. A file that cannot be \
-read is named on stderr and refused. Score = mean over speakers of miss rate + 9 x false-alarm rate.")]
+read is named on stderr and refused. Score = mean over speakers of miss rate + 9 x false-alarm rate.
+
+On several machines, each with the same DATASET, one shard each, and then `wakeword batch merge`:
+  wakeword batch autokws dataset --out predictions --shard 1/2 --json > 1.json
+  wakeword batch autokws dataset --out predictions --shard 2/2 --json > 2.json")]
     Autokws(AutokwsArgs),
+    /// Put the results of shards together
+    #[command(after_help = "\
+Example:
+  wakeword batch merge 1.json 2.json
+
+Takes what `wakeword batch autokws` or `wakeword eval streams` printed with --json for each shard, in any order, \
+and gives what one run over everything would have given: the same numbers, but for times. Seconds are the sum \
+over the shards, memory and threads are the most of any. A missing shard is an error.")]
+    Merge {
+        /// JSON results, one of each shard
+        #[arg(required = true, value_name = "RESULT.json")]
+        results: Vec<PathBuf>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Step 1 of a challenge submission: learn one speaker
     #[command(after_help = "Example:\n  wakeword batch challenge-enroll P0001/enroll work")]
     ChallengeEnroll {
@@ -83,15 +105,27 @@ struct AutokwsArgs {
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
+    /// Only every N-th speaker, beginning with the I-th
+    #[arg(long, value_name = "I/N", default_value_t = Shard::ALL, hide_default_value = true)]
+    shard: Shard,
     /// One JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What a shard printed.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Printed {
+    Autokws(Report),
+    Streams(streams::Report),
 }
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     match args.command {
         Command::Enroll(args) => super::enroll::gates::run(context, &args),
         Command::Autokws(args) => autokws(context, &args),
+        Command::Merge { results, json } => merge(&results, json),
         Command::ChallengeEnroll { enroll, work } => challenge_enroll(context, &enroll, &work),
         Command::ChallengePredict { test, work, predictions } => {
             challenge_predict(context, &test, &work, &predictions)
@@ -99,25 +133,9 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     }
 }
 
-/// What is reported of a speaker.
-struct Done {
-    name: String,
-    files: usize,
-    seconds: f64,
-    enroll_time: Duration,
-    predict_time: Duration,
-    score: Option<Score>,
-}
-
-impl Done {
-    fn real_time_factor(&self) -> f64 {
-        (self.enroll_time + self.predict_time).as_secs_f64() / self.seconds.max(f64::MIN_POSITIVE)
-    }
-}
-
 fn autokws(context: &Context, args: &AutokwsArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let speakers = autokws::speakers(&args.dataset, args.solution.as_deref())?;
+    let speakers = args.shard.of(autokws::speakers(&args.dataset, args.solution.as_deref())?);
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let models = context.models()?;
     let rule = decisions_only(context);
@@ -136,9 +154,11 @@ fn autokws(context: &Context, args: &AutokwsArgs) -> anyhow::Result<Outcome> {
         progress.inc(1);
         done
     };
-    let done: Vec<Done> = pool.install(|| speakers.par_iter().map(work).collect::<anyhow::Result<_>>())?;
+    let done: Vec<report::Speaker> =
+        pool.install(|| speakers.par_iter().map(work).collect::<anyhow::Result<_>>())?;
     progress.finish_and_clear();
-    report(&done, started.elapsed(), pool.current_num_threads(), args.json)?;
+    let (wall, threads) = (started.elapsed().as_secs_f64(), pool.current_num_threads());
+    print(&Report::new(args.shard, done, wall, threads, peak_memory_mb()), args.json)?;
     Ok(if warnings.into_inner() > 0 { Outcome::Partial } else { Outcome::Done })
 }
 
@@ -148,51 +168,49 @@ fn one_speaker(
     speaker: &Speaker,
     out: &Path,
     warn: &(dyn Fn(String) + Sync),
-) -> anyhow::Result<Done> {
+) -> anyhow::Result<report::Speaker> {
     let name = speaker.name.to_string_lossy().into_owned();
     let warn = |warning: String| warn(format!("{name}: {warning}"));
     let started = Instant::now();
     let profile = autokws::enrol(models, &speaker.enroll, &warn).map(Arc::new);
-    let enroll_time = started.elapsed();
+    let enroll_s = started.elapsed().as_secs_f64();
     let predictions = autokws::predict(models, rule, profile, &speaker.test, &warn);
-    let predict_time = started.elapsed() - enroll_time;
+    let predict_s = started.elapsed().as_secs_f64() - enroll_s;
     autokws::write_predictions(&autokws::predictions_path(out, &speaker.name), &predictions)?;
     let score = speaker.labels.as_ref().map(|labels: &Labels| {
         let said: HashMap<_, _> = predictions.iter().map(|p| (&p.name, p.accepted)).collect();
         Score::of(labels.iter().filter_map(|(name, truth)| Some((*truth, *said.get(name)?))))
     });
-    let seconds = predictions.iter().map(|prediction| prediction.seconds).sum();
-    Ok(Done { files: predictions.len(), name, seconds, enroll_time, predict_time, score })
+    let audio_s = predictions.iter().map(|prediction| prediction.seconds).sum();
+    let real_time_factor = per_second(enroll_s + predict_s, audio_s);
+    let files = predictions.len();
+    Ok(report::Speaker { speaker: name, files, audio_s, enroll_s, predict_s, real_time_factor, score })
 }
 
-fn report(done: &[Done], wall: Duration, threads: usize, json: bool) -> anyhow::Result<()> {
-    let seconds: f64 = done.iter().map(|speaker| speaker.seconds).sum();
-    let scores: Vec<Score> = done.iter().filter_map(|speaker| speaker.score).collect();
-    let mean = Score::mean(&scores);
-    let real_time_factor = wall.as_secs_f64() / seconds.max(f64::MIN_POSITIVE);
+fn merge(results: &[PathBuf], json: bool) -> anyhow::Result<Outcome> {
+    let (mut runs, mut recordings) = (Vec::new(), Vec::new());
+    for path in results {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let printed = serde_json::from_slice(&bytes).with_context(|| {
+            format!("{}: not what `batch autokws` or `eval streams` prints with --json", path.display())
+        })?;
+        match printed {
+            Printed::Autokws(report) => runs.push(report),
+            Printed::Streams(report) => recordings.push(report),
+        }
+    }
+    match (runs.is_empty(), recordings.is_empty()) {
+        (false, true) => print(&Report::merge(runs)?, json)?,
+        (true, false) => super::eval::streams::print(&streams::Report::merge(recordings)?, json)?,
+        _ => anyhow::bail!("the results are of different commands"),
+    }
+    Ok(Outcome::Done)
+}
+
+fn print(report: &Report, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        let speakers = done.iter().map(|speaker| {
-            json!({
-                "speaker": speaker.name,
-                "files": speaker.files,
-                "audio_s": speaker.seconds,
-                "enroll_s": speaker.enroll_time.as_secs_f64(),
-                "predict_s": speaker.predict_time.as_secs_f64(),
-                "real_time_factor": speaker.real_time_factor(),
-                "score": speaker.score,
-            })
-        });
-        let line = json!({
-            "speakers": speakers.collect::<Vec<_>>(),
-            "audio_s": seconds,
-            "wall_s": wall.as_secs_f64(),
-            "threads": threads,
-            "real_time_factor": real_time_factor,
-            "peak_memory_mb": peak_memory_mb(),
-            "score": mean,
-        });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", serde_json::to_string(report)?)?;
         return Ok(());
     }
     let mut table = output::table(&["speaker", "files", "audio", "RTF", "miss", "false alarm", "score"]);
@@ -206,17 +224,18 @@ fn report(done: &[Done], wall: Duration, threads: usize, json: bool) -> anyhow::
         let (files, audio, factor) = (files.to_string(), format!("{seconds:.0} s"), format!("{factor:.4}"));
         table.add_row([name.to_owned(), files, audio, factor, miss, alarm, score]);
     };
-    for speaker in done {
-        row(&speaker.name, speaker.files, speaker.seconds, speaker.real_time_factor(), speaker.score);
+    for one in &report.speakers {
+        row(&one.speaker, one.files, one.audio_s, one.real_time_factor, one.score);
     }
-    row("all", done.iter().map(|speaker| speaker.files).sum(), seconds, real_time_factor, mean);
+    let files = report.speakers.iter().map(|speaker| speaker.files).sum();
+    row("all", files, report.audio_s, report.real_time_factor, report.score);
     writeln!(out, "{table}")?;
     writeln!(
         out,
-        "{:.1} s for {seconds:.0} s of test audio on {threads} threads, enrolment and loading the models included",
-        wall.as_secs_f64()
+        "{:.1} s for {:.0} s of test audio on {} threads, enrolment and loading the models included",
+        report.wall_s, report.audio_s, report.threads
     )?;
-    if let Some(peak) = peak_memory_mb() {
+    if let Some(peak) = report.peak_memory_mb {
         writeln!(out, "peak memory {peak:.0} MB")?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What the engine says.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An event of the stream. Positions are samples at 16 kHz since its beginning.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,7 +30,7 @@ pub struct Candidate {
 }
 
 /// A candidate with its verdict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
     /// Whose phrase it is.
     pub profile: String,
@@ -103,7 +103,7 @@ impl Reason {
 
 /// What was measured of a candidate. Scores are relative to the profile's own takes: about 1 for a
 /// good one, 0 for general speech.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Words, from the keyword encoder.
     pub keyword_score: f32,

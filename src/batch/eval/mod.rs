@@ -7,6 +7,7 @@ pub mod measures;
 pub mod outcome;
 pub mod room;
 mod spectrum;
+pub mod streams;
 mod table;
 mod telephone;
 pub mod trials;

@@ -1,6 +1,6 @@
 //! `wakeword eval`
 
-mod streams;
+pub(super) mod streams;
 mod trials;
 
 use std::fmt::Write as _;

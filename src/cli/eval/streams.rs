@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::json;
 use wakeword::audio::{AudioError, SAMPLE_RATE};
-use wakeword::batch::eval::measures::rate_bound;
+use wakeword::batch::eval::streams::{Recording, Report, rates};
 use wakeword::batch::hear;
+use wakeword::batch::shard::Shard;
 use wakeword::engine::Engine;
-use wakeword::engine::event::{Detection, Event};
+use wakeword::engine::event::Event;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 
@@ -25,7 +25,8 @@ Example:
 
 Listens for all enrolled phrases in each recording, as the daemon would. Every acceptance is a false accept. The \
 rate is per hour and profile; the bound is the highest rate that would still show so few in 5 % of such \
-measurements (Poisson): 3.0 divided by the hours if there are none.")]
+measurements (Poisson): 3.0 divided by the hours if there are none. `wakeword batch merge` puts the JSON results \
+of several shards together.")]
 pub struct Args {
     /// WAV and FLAC files in which nobody says an enrolled phrase
     #[arg(required = true, value_name = "FILE")]
@@ -36,18 +37,12 @@ pub struct Args {
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
+    /// Only every N-th recording, beginning with the I-th
+    #[arg(long, value_name = "I/N", default_value_t = Shard::ALL, hide_default_value = true)]
+    shard: Shard,
     /// One JSON object
     #[arg(long)]
     json: bool,
-}
-
-/// What was accepted in one recording.
-struct Heard<'a> {
-    file: &'a Path,
-    /// Of all profiles together.
-    hours: f64,
-    accepted: Vec<Detection>,
-    error: Option<AudioError>,
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
@@ -55,69 +50,52 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let profiles = context.profiles(&models, &args.profiles)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
     // Hidden by the library where stderr is no terminal.
-    let progress = ProgressBar::new(args.files.len() as u64)
+    let files = args.shard.of(args.files.iter().collect());
+    let progress = ProgressBar::new(files.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} recordings, {eta} left")?);
-    let all = args.files.par_iter().map(|file| {
-        let heard = listen(context, &models, &profiles, file);
-        if let Some(error) = &heard.error {
+    let all = files.par_iter().map(|file| {
+        let (recording, error) = listen(context, &models, &profiles, file);
+        if let Some(error) = &error {
             progress.suspend(|| eprintln!("wakeword: {error}; only what comes before counts"));
         }
         progress.inc(1);
-        heard
+        (recording, error.is_some())
     });
-    let heard: Vec<Heard<'_>> = pool.install(|| all.collect());
+    let (recordings, broken): (Vec<Recording>, Vec<bool>) = pool.install(|| all.unzip());
     progress.finish_and_clear();
-    report(&heard, profiles.len(), args.json)?;
-    Ok(if heard.iter().any(|one| one.error.is_some()) { Outcome::Partial } else { Outcome::Done })
+    print(&Report::new(args.shard, recordings, profiles.len()), args.json)?;
+    Ok(if broken.contains(&true) { Outcome::Partial } else { Outcome::Done })
 }
 
 /// A recording that breaks off counts as far as it was heard.
-fn listen<'a>(
+fn listen(
     context: &Context,
     models: &Arc<Models>,
     profiles: &[Arc<Profile>],
-    file: &'a Path,
-) -> Heard<'a> {
+    file: &Path,
+) -> (Recording, Option<AudioError>) {
     let mut engine = Engine::new(models.clone(), profiles, context.rule());
-    let mut accepted = Vec::new();
+    let mut false_accepts = Vec::new();
     let (samples, end) = hear(&mut engine, file, |event| {
         if let Event::Accepted(detection) = event {
-            accepted.push(detection);
+            false_accepts.push(detection);
         }
     });
-    let hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
-    Heard { file, hours, accepted, error: end.err() }
+    let profile_hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
+    (Recording { file: file.to_string_lossy().into_owned(), profile_hours, false_accepts }, end.err())
 }
 
-fn report(heard: &[Heard<'_>], profiles: usize, json: bool) -> anyhow::Result<()> {
-    let hours: f64 = heard.iter().map(|one| one.hours).sum();
-    let all: usize = heard.iter().map(|one| one.accepted.len()).sum();
-    let rate = |count: f64, hours: f64| if hours > 0.0 { Some(count / hours) } else { None };
+pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        let recordings = heard.iter().map(|one| {
-            json!({
-                "file": one.file.to_string_lossy(),
-                "profile_hours": one.hours,
-                "false_accepts": one.accepted,
-            })
-        });
-        let line = json!({
-            "recordings": recordings.collect::<Vec<_>>(),
-            "profiles": profiles,
-            "profile_hours": hours,
-            "false_accepts": all,
-            "false_accepts_per_hour": rate(all as f64, hours),
-            "upper_bound_per_hour": rate(rate_bound(all), hours),
-        });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", serde_json::to_string(report)?)?;
         return Ok(());
     }
     let mut moments = output::table(&["recording", "from", "to", "as", "score", "needed", "voice", "SNR"]);
-    for one in heard {
-        for found in &one.accepted {
+    for one in &report.recordings {
+        for found in &one.false_accepts {
             moments.add_row([
-                one.file.display().to_string(),
+                one.file.clone(),
                 output::time(found.start),
                 output::time(found.end),
                 found.profile.clone(),
@@ -132,15 +110,15 @@ fn report(heard: &[Heard<'_>], profiles: usize, json: bool) -> anyhow::Result<()
         writeln!(out, "{moments}\n")?;
     }
     let mut table = output::table(&["recording", "profile-hours", "false accepts", "per hour", "at most"]);
-    let mut row = |name: String, count: usize, hours: f64| {
+    let mut row = |name: &str, count: usize, hours: f64| {
         let text = |rate: Option<f64>| rate.map_or("-".into(), |rate| format!("{rate:.3}"));
-        let (found, most) = (text(rate(count as f64, hours)), text(rate(rate_bound(count), hours)));
-        table.add_row([name, format!("{hours:.2}"), count.to_string(), found, most]);
+        let (found, most) = rates(count, hours);
+        table.add_row([name.into(), format!("{hours:.2}"), count.to_string(), text(found), text(most)]);
     };
-    for one in heard {
-        row(one.file.display().to_string(), one.accepted.len(), one.hours);
+    for one in &report.recordings {
+        row(&one.file, one.false_accepts.len(), one.profile_hours);
     }
-    row("all".into(), all, hours);
+    row("all", report.false_accepts, report.profile_hours);
     writeln!(out, "{table}")?;
     Ok(())
 }

@@ -1,0 +1,82 @@
+//! False accepts in long recordings, or in a shard of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::measures::rate_bound;
+use crate::batch::shard::{JoinError, Shard, join};
+use crate::engine::event::Detection;
+
+/// What was accepted in one recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Its path.
+    pub file: String,
+    /// Hours heard, of all profiles together.
+    pub profile_hours: f64,
+    /// In their order.
+    pub false_accepts: Vec<Detection>,
+}
+
+/// All recordings together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which part of the recordings.
+    pub shard: Shard,
+    /// In the order in which they were given.
+    pub recordings: Vec<Recording>,
+    /// Profiles listened for.
+    pub profiles: usize,
+    /// Hours heard, of all profiles together.
+    pub profile_hours: f64,
+    /// Their number.
+    pub false_accepts: usize,
+    /// `None` where nothing was heard.
+    pub false_accepts_per_hour: Option<f64>,
+    /// The highest rate that would still show so few.
+    pub upper_bound_per_hour: Option<f64>,
+}
+
+/// Results that do not belong together.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// Not the shards of one run.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// Not the same profiles.
+    #[error("the shards listened for different numbers of profiles: {0} and {1}")]
+    Profiles(usize, usize),
+}
+
+impl Report {
+    /// Sums up `recordings`.
+    pub fn new(shard: Shard, recordings: Vec<Recording>, profiles: usize) -> Self {
+        let profile_hours = recordings.iter().map(|one| one.profile_hours).sum();
+        let false_accepts = recordings.iter().map(|one| one.false_accepts.len()).sum();
+        let (rate, bound) = rates(false_accepts, profile_hours);
+        Self {
+            shard,
+            recordings,
+            profiles,
+            profile_hours,
+            false_accepts,
+            false_accepts_per_hour: rate,
+            upper_bound_per_hour: bound,
+        }
+    }
+
+    /// The report that one run over everything would have given.
+    pub fn merge(parts: Vec<Self>) -> Result<Self, MergeError> {
+        let profiles = parts.first().map_or(0, |part| part.profiles);
+        if let Some(other) = parts.iter().find(|part| part.profiles != profiles) {
+            return Err(MergeError::Profiles(profiles, other.profiles));
+        }
+        let recordings = join(parts.into_iter().map(|part| (part.shard, part.recordings)).collect())?;
+        Ok(Self::new(Shard::ALL, recordings, profiles))
+    }
+}
+
+/// `count` an hour, and what that may be at most; `None` where nothing was heard.
+pub fn rates(count: usize, hours: f64) -> (Option<f64>, Option<f64>) {
+    let rate = |count: f64| (hours > 0.0).then(|| count / hours);
+    (rate(count as f64), rate(rate_bound(count)))
+}
