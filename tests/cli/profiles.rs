@@ -50,6 +50,8 @@ fn an_unwritable_store_never_keeps_a_part_of_a_profile() {
     }
     assert_eq!(fs::read(&file).unwrap(), b"in the way");
     // A folder where the profile should be.
+    place.run(["enroll", "first", "--phrase", PHRASE, "--from", "takes"]).ends_with(0);
+    place.run(["profiles", "remove", "first"]).ends_with(0);
     fs::create_dir_all(place.store().join("demo.wakeword/in the way")).unwrap();
     place.enroll([&folder]).fails_saying(&["demo", "exists"]);
     let ran = place.run(["enroll", "demo", "--phrase", "x", "--replace", "--from", "takes"]);
@@ -104,7 +106,8 @@ fn a_profile_is_never_overwritten_or_placed_elsewhere_unasked() {
 fn a_damaged_profile_never_hides_the_others() {
     let place = Place::enrolled();
     let whole = fs::read(place.store().join("demo.wakeword")).unwrap();
-    place.file("store/half.wakeword", &whole[..whole.len() / 2]);
+    let half = place.file("store/half.wakeword", &whole[..whole.len() / 2]);
+    fs::set_permissions(half, fs::Permissions::from_mode(0o600)).unwrap();
     place.file("store/notes.txt", b"no profile");
     fs::create_dir(place.store().join("folder.wakeword")).unwrap();
     let ran = place.run(["profiles", "list", "--json"]).ends_with(3);
@@ -140,4 +143,43 @@ fn a_profile_of_other_models_never_decides() {
         "other models",
         "enrol it again",
     ]);
+}
+
+#[test]
+fn a_store_that_others_may_read_never_decides() {
+    let place = Place::enrolled();
+    let recording = place.wav("phrase.wav", phrase());
+    let mode =
+        |name: &str, mode| fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    for (name, open, closed) in [("store", 0o755, 0o700), ("store.key", 0o640, 0o600)] {
+        mode(name, open);
+        let chmod = format!("chmod {closed:o} {}", place.path(name).display());
+        place.detect([&recording]).fails_saying(&["open to others", &chmod]);
+        place.run(["profiles", "show", "demo"]).fails_saying(&[&chmod]);
+        let doctor = place.run(["doctor", "--json"]);
+        assert!(doctor.stdout().contains(&chmod), "{}", doctor.stdout());
+        mode(name, closed);
+    }
+    assert_eq!(place.detect([&recording]).woken().len(), 1);
+}
+
+#[test]
+fn a_key_given_by_systemd_never_leads_to_one_on_the_disk() {
+    let place = Place::new();
+    place.takes("takes");
+    let key = place.file("credentials/wakeword.key", [9; 32]);
+    // Its folder is readable for the service alone; the file has the mode that systemd gives it.
+    fs::set_permissions(key, fs::Permissions::from_mode(0o440)).unwrap();
+    let run = |given: &str, arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        Ran(command.env("CREDENTIALS_DIRECTORY", place.path(given)).output().unwrap())
+    };
+    run("credentials", &["enroll", "demo", "--phrase", PHRASE, "--from", "takes"]).ends_with(0);
+    assert!(!place.path("store.key").exists());
+    run("credentials", &["profiles", "show", "demo"]).ends_with(0);
+    place.file("other/wakeword.key", [8; 32]);
+    run("other", &["profiles", "show", "demo"]).fails_saying(&["another key", "other/wakeword.key"]);
+    // Without the credential, or with others only, a key file is looked for.
+    place.file("others/password", "x");
+    run("others", &["profiles", "show", "demo"]).fails_saying(&["store.key", "missing"]);
 }
