@@ -10,6 +10,7 @@ mod enroll;
 mod eval;
 mod monitor;
 mod output;
+mod passphrase;
 mod profiles;
 mod run;
 mod sbi;
@@ -59,7 +60,7 @@ enum Command {
     Enroll(enroll::Args),
     /// Look for enrolled phrases in recordings
     Detect(detect::Args),
-    /// List, show, rename or remove enrolled phrases
+    /// List, show, rename, remove, export or import enrolled phrases
     Profiles(profiles::Args),
     /// Look whether everything is as the daemon needs it
     Doctor(doctor::Args),

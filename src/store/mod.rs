@@ -5,6 +5,7 @@ mod error;
 mod format;
 mod key;
 mod kind;
+pub mod transfer;
 mod write;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use tempfile::TempDir;
 
+use super::transfer::TransferError;
 use super::*;
 use crate::features::{Frames, mfcc};
 use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
@@ -332,4 +333,31 @@ fn removing_never_leaves_anything_or_takes_too_much() {
     for result in [store.remove("anna"), store.load("anna").map(drop)] {
         assert!(matches!(result, Err(StoreError::Unknown { name, .. }) if name == "anna"));
     }
+}
+
+#[test]
+fn an_export_never_opens_for_another_passphrase_or_changed() {
+    const WORDS: &str = "five words or even more";
+    let profile = profile("anna", "a phrase of mine");
+    let bytes = transfer::export(&profile, WORDS).unwrap();
+    assert_eq!(transfer::import(&bytes, WORDS).unwrap(), profile);
+    assert!(!bytes.windows(8).any(|part| part == b"a phrase"));
+    for wrong in ["", "five words or even mor", "Five words or even more"] {
+        assert!(matches!(transfer::import(&bytes, wrong), Err(TransferError::Locked)), "{wrong}");
+    }
+    for place in [9, 30, 48, 49, bytes.len() / 2, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        assert!(matches!(transfer::import(&changed, WORDS), Err(TransferError::Locked)), "{place}");
+    }
+    assert!(matches!(transfer::import(&bytes[..bytes.len() - 1], WORDS), Err(TransferError::Locked)));
+    let (_folder, store) = store();
+    let stored = fs::read(store.save(&profile).unwrap()).unwrap();
+    for foreign in [&b""[..], &bytes[..48], b"RIFF", &stored] {
+        assert!(matches!(transfer::import(foreign, WORDS), Err(TransferError::Foreign)));
+    }
+    let mut newer = bytes.clone();
+    newer[8] += 1;
+    assert!(matches!(transfer::import(&newer, WORDS), Err(TransferError::Version(_))));
+    assert!(matches!(transfer::export(&profile, "7 signs"), Err(TransferError::Short)));
 }

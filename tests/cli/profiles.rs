@@ -183,3 +183,63 @@ fn a_key_given_by_systemd_never_leads_to_one_on_the_disk() {
     place.file("others/password", "x");
     run("others", &["profiles", "show", "demo"]).fails_saying(&["store.key", "missing"]);
 }
+
+#[test]
+fn an_export_never_becomes_another_profile_elsewhere() {
+    let (here, there) = (Place::enrolled(), Place::new());
+    let words = here.file("words", "five words or even more\nand a second line\n");
+    let wrong = here.file("wrong", "five words or even less\n");
+    let case = here.path("demo.wakecase");
+    let at = |place: &Place, command: &str, file: &Path, more: &[&str]| {
+        let file_option = [OsStr::new("--passphrase-file"), file.as_os_str()];
+        let words = ["profiles", command].into_iter().chain(more.iter().copied()).map(OsStr::new);
+        place.run(words.chain(file_option))
+    };
+    at(&here, "export", &words, &["demo"]).ends_with(0);
+    assert_eq!(fs::metadata(&case).unwrap().permissions().mode() & 0o777, 0o600);
+    let bytes = fs::read(&case).unwrap();
+    at(&here, "export", &wrong, &["demo"]).fails_saying(&["demo.wakecase exists", "--out"]);
+    at(&here, "export", &words, &["nobody"]).fails_saying(&["no profile named"]);
+    at(&here, "export", &here.file("short", "1234567"), &["demo", "--out", "x"])
+        .fails_saying(&["fewer than 8"]);
+    at(&here, "export", &here.file("empty", "\n"), &["demo", "--out", "x"]).fails_saying(&["empty"]);
+    assert!(!here.path("x").exists() && fs::read(&case).unwrap() == bytes);
+
+    let case = case.to_str().unwrap();
+    at(&there, "import", &wrong, &[case]).fails_saying(&["demo.wakecase", "passphrase is wrong"]);
+    at(&there, "import", &words, &["words.wav"]).fails_saying(&["words.wav"]);
+    let foreign = here.wav("foreign.wakecase", phrase());
+    at(&there, "import", &words, &[foreign.to_str().unwrap()]).fails_saying(&["not an exported profile"]);
+    at(&there, "import", &words, &[case, "--name", "../anna"]).fails_saying(&["cannot name a profile"]);
+    assert!(!there.store().exists() && !there.path("store.key").exists());
+
+    at(&there, "import", &words, &[case]).ends_with(0);
+    at(&there, "import", &words, &[case]).fails_saying(&["\"demo\" exists", "--name"]);
+    at(&there, "import", &words, &[case, "--name", "demo"]).fails_saying(&["exists"]);
+    // Without a terminal the passphrase may come by the standard input.
+    let mut command = there.command(["profiles", "import", case, "--name", "anna"]);
+    let ran = command.stdin(fs::File::open(&words).unwrap()).output().unwrap();
+    Ran(ran).ends_with(0);
+    assert_eq!(there.names("store"), ["anna.wakeword", "demo.wakeword"]);
+    let shown = |place: &Place, name: &str| place.run(["profiles", "show", name, "--json"]).json().remove(0);
+    assert_eq!(shown(&here, "demo"), shown(&there, "demo"));
+    assert_eq!(shown(&there, "anna")["scales"], shown(&here, "demo")["scales"]);
+}
+
+#[test]
+fn an_export_made_with_other_models_never_comes_in() {
+    let (here, there) = (Place::new(), Place::new());
+    let mut foreign = demo_profile().as_ref().clone();
+    foreign.models = "0123456789abcdef".into();
+    Store::new(here.store()).save(&foreign).unwrap();
+    let words = here.file("words", "five words or even more");
+    let words = words.to_str().unwrap();
+    here.run(["profiles", "export", "demo", "--passphrase-file", words]).ends_with(0);
+    let case = here.path("demo.wakecase");
+    there.run(["profiles", "import", case.to_str().unwrap(), "--passphrase-file", words]).fails_saying(&[
+        "demo.wakecase",
+        "other models",
+        "enrol it on this machine",
+    ]);
+    assert!(!there.store().exists());
+}
