@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and one place that turns an error into an exit code.
 
 mod batch;
+mod calibrate;
 mod completions;
 mod config;
 mod detect;
@@ -62,6 +63,8 @@ enum Command {
     Detect(detect::Args),
     /// List, show, rename, remove, export or import enrolled phrases
     Profiles(profiles::Args),
+    /// Say what to expect of a profile, and set its threshold
+    Calibrate(calibrate::Args),
     /// Look whether everything is as the daemon needs it
     Doctor(doctor::Args),
     /// List the microphones
@@ -123,6 +126,7 @@ fn run(cli: Cli, part: Option<PathBuf>) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Enroll(args) => enroll::run(&context()?, args),
         Command::Detect(args) => detect::run(&context()?, args),
+        Command::Calibrate(args) => calibrate::run(&context()?, &args),
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Speakers(args) => speakers::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),

@@ -342,7 +342,7 @@ fn an_export_never_opens_for_another_passphrase_or_changed() {
     let bytes = transfer::export(&profile, WORDS).unwrap();
     assert_eq!(transfer::import(&bytes, WORDS).unwrap(), profile);
     assert!(!bytes.windows(8).any(|part| part == b"a phrase"));
-    for wrong in ["", "five words or even mor", "Five words or even more"] {
+    for wrong in ["", "five words or even", "Five words or even more"] {
         assert!(matches!(transfer::import(&bytes, wrong), Err(TransferError::Locked)), "{wrong}");
     }
     for place in [9, 30, 48, 49, bytes.len() / 2, bytes.len() - 1] {

@@ -243,3 +243,51 @@ fn an_export_made_with_other_models_never_comes_in() {
     ]);
     assert!(!there.store().exists());
 }
+
+#[test]
+fn a_calibration_never_changes_more_than_the_threshold() {
+    let place = Place::enrolled();
+    let file = place.store().join("demo.wakeword");
+    let before = fs::read(&file).unwrap();
+    let show = || place.run(["profiles", "show", "demo", "--json"]).json().remove(0);
+    let shown = show();
+    let calibrate = |more: &[&str]| place.run(["calibrate", "demo"].iter().chain(more));
+
+    let dry = calibrate(&["--dry-run", "--json", "--svg", "demo.svg"]).ends_with(0).json().remove(0);
+    assert_eq!((&dry["saved"], &dry["before"]), (&false.into(), &Value::from(1.6f32)));
+    let svg = fs::read_to_string(place.path("demo.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("calls missed") && svg.trim_end().ends_with("</svg>"));
+    let text = calibrate(&["--dry-run"]).ends_with(0).stdout();
+    for part in
+        ["strict", "balanced", "relaxed", "<- chosen", "false wake", "calls missed", "nothing was changed"]
+    {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    for (options, reason) in [
+        (&["--target", "0.000001/h"][..], "least that can be claimed"),
+        (&["--room", "missing.wav"], "no recording of the room"),
+        (&["--svg", "words.txt/demo.svg"], "words.txt"),
+    ] {
+        place.file("words.txt", "no folder");
+        let ran = calibrate(options).ends_with(1);
+        assert!(ran.stderr().contains(reason), "{}", ran.stderr());
+    }
+    for wrong in [["--target", "0"], ["--target", "often"], ["--point", "usual"]] {
+        calibrate(&wrong).ends_with(2);
+    }
+    place.run(["calibrate", "nobody"]).fails_saying(&["no profile named"]);
+    assert_eq!(fs::read(&file).unwrap(), before, "something was saved");
+
+    for point in ["strict", "balanced", "relaxed"] {
+        let line = calibrate(&["--point", point, "--json"]).ends_with(0).json().remove(0);
+        let expected = line["points"].as_array().unwrap().iter().find(|one| one["point"] == point).unwrap();
+        assert_eq!(line["chosen"], expected["expected"]);
+        let mut wanted = shown.clone();
+        wanted["settings"]["threshold"] = line["chosen"]["threshold"].clone();
+        assert_eq!(show(), wanted);
+    }
+    // A room of which a part cannot be heard still counts as far as it can.
+    place.wav("room.wav", &noise(1, 3 * 16_000));
+    let line = calibrate(&["--json", "--room", "room.wav", "missing.wav"]).ends_with(3).json().remove(0);
+    assert!((line["room_hours"].as_f64().unwrap() - 3.0 / 3600.0).abs() < 1e-6, "{line}");
+}
