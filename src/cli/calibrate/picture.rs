@@ -23,11 +23,10 @@ fn draw(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
+    // A curve ends where it leaves the picture at its foot.
     let curve = |part: fn(&Expectation) -> f64| {
-        table
-            .iter()
-            .map(move |one| (f64::from(one.threshold), part(one).clamp(DRAWN.0, DRAWN.1)))
-            .collect::<Vec<_>>()
+        let points = table.iter().map(move |one| (f64::from(one.threshold), part(one).min(DRAWN.1)));
+        points.filter(|(_, height)| *height >= DRAWN.0).collect::<Vec<_>>()
     };
     let (first, last) = (table.first().unwrap_or(chosen), table.last().unwrap_or(chosen));
     let across = f64::from(first.threshold)..f64::from(last.threshold);
