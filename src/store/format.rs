@@ -40,22 +40,24 @@ pub fn seal(format: &Format, lock: &Lock, name: &str, body: &[u8]) -> Result<Vec
     Ok(bytes)
 }
 
-/// The body in the `bytes` of the file at `path`, which has to be that of `name`. `key` is where `lock` comes from.
+/// Whether `bytes`, those of the file at `path`, are of this kind and version: asked before the key, which files of
+/// other versions may not have.
+pub fn check(format: &Format, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() <= MAGIC || !bytes.starts_with(format.magic) {
+        return Err(StoreError::Damaged { path: path.into(), reason: format!("not {}", format.name) });
+    }
+    let (found, known) = (bytes[MAGIC], format.version);
+    if found == known { Ok(()) } else { Err(StoreError::Version { path: path.into(), found, known }) }
+}
+
+/// The body in the checked `bytes` of the file at `path`, which has to be that of `name`. `key` is where `lock` comes from.
 pub fn open(
-    format: &Format,
     (lock, key): (&Lock, &Path),
     name: &str,
     path: &Path,
     bytes: &[u8],
 ) -> Result<Vec<u8>, StoreError> {
     let damaged = |reason: String| StoreError::Damaged { path: path.into(), reason };
-    if bytes.len() <= MAGIC || !bytes.starts_with(format.magic) {
-        return Err(damaged(format!("not {}", format.name)));
-    }
-    let (found, known) = (bytes[MAGIC], format.version);
-    if found != known {
-        return Err(StoreError::Version { path: path.into(), found, known });
-    }
     let cut_short = || damaged("cut short".into());
     let length = *bytes.get(NAME_AT - 1).ok_or_else(cut_short)?;
     let (head, sealed) = bytes.split_at_checked(NAME_AT + usize::from(length)).ok_or_else(cut_short)?;

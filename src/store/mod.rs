@@ -102,10 +102,11 @@ impl<T: Kind> Store<T> {
         if length > MAX_BYTES {
             return Err(StoreError::Damaged { path, reason: "too large for a profile".into() });
         }
+        format::check(&T::FORMAT, &path, &bytes)?;
         let key = key::place(&self.folder, self.access)?;
         let lock = key::read(&key, self.access)?
             .ok_or_else(|| StoreError::NoKey { key: key.clone(), folder: self.folder.clone() })?;
-        let body = format::open(&T::FORMAT, (&lock, &key), name, &path, &bytes)?;
+        let body = format::open((&lock, &key), name, &path, &bytes)?;
         T::decode(&body).map_err(|reason| StoreError::Damaged { path, reason })
     }
 

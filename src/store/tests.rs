@@ -206,7 +206,11 @@ fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
     for version in [3, 5, 255] {
         let mut other = whole.clone();
         other[8] = version;
+        let key = fs::read(key_of(&store)).unwrap();
+        fs::remove_file(key_of(&store)).unwrap();
         refused(&other, &format!("another version of wakeword (format {version}, this one reads 4)"));
+        fs::write(key_of(&store), key).unwrap();
+        set_mode(&key_of(&store), 0o600);
     }
 
     // The seal is whole, the content is not.
