@@ -4,6 +4,7 @@
 pub mod audio;
 pub mod batch;
 pub mod bus;
+pub mod calibrate;
 pub mod config;
 pub mod engine;
 pub mod enroll;

@@ -252,9 +252,14 @@ fn percent(rate: f64) -> String {
     format!("{:.2} %", 100.0 * rate)
 }
 
+/// In a folder of its own: the work folder is somebody else's, with modes of their choice.
+fn challenge_store(work: &Path) -> Store {
+    Store::new(work.join("profiles"))
+}
+
 /// Never fails because of a recording: one bad speaker must not end a challenge run.
 fn challenge_enroll(context: &Context, enroll: &Path, work: &Path) -> anyhow::Result<Outcome> {
-    let store = Store::new(work);
+    let store = challenge_store(work);
     // The work folder is not cleaned between runs: an older profile must not decide, however this ends.
     match store.remove(CHALLENGE_PROFILE) {
         Ok(()) | Err(StoreError::Unknown { .. }) => {}
@@ -277,7 +282,7 @@ fn challenge_predict(
 ) -> anyhow::Result<Outcome> {
     let models = context.models()?;
     let warn = |warning: String| eprintln!("wakeword: {warning}");
-    let profile = match Store::new(work).load(CHALLENGE_PROFILE) {
+    let profile = match challenge_store(work).load(CHALLENGE_PROFILE) {
         Ok(profile) if profile.models == models.fingerprint => Some(Arc::new(profile)),
         Ok(_) => {
             warn("the profile was made with other models; nothing will be accepted".into());

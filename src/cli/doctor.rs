@@ -1,7 +1,6 @@
 //! `wakeword doctor`
 
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -118,13 +117,6 @@ fn profiles(
     let Some(folder) = folder.or_else(|| config.store.path.clone()).or_else(default_store) else {
         return findings.push(bad("profiles", "no home folder: say where they are with --store"));
     };
-    let mode = folder.metadata().map(|data| data.permissions().mode() & 0o777);
-    if let Ok(mode) = mode
-        && mode & 0o077 != 0
-    {
-        let text = format!("{0}: others may read it; chmod 700 {0}", folder.display());
-        findings.push(bad("permissions", text));
-    }
     let Some(fingerprint) = fingerprint else { return };
     let roster = Roster::load(&Store::new(&folder), fingerprint);
     findings.extend(roster.broken.iter().map(|broken| bad("profiles", broken)));

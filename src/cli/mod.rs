@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and one place that turns an error into an exit code.
 
 mod batch;
+mod calibrate;
 mod completions;
 mod config;
 mod detect;
@@ -10,6 +11,7 @@ mod enroll;
 mod eval;
 mod monitor;
 mod output;
+mod passphrase;
 mod profiles;
 mod run;
 mod sbi;
@@ -59,8 +61,10 @@ enum Command {
     Enroll(enroll::Args),
     /// Look for enrolled phrases in recordings
     Detect(detect::Args),
-    /// List, show, rename or remove enrolled phrases
+    /// List, show, rename, remove, export or import enrolled phrases
     Profiles(profiles::Args),
+    /// Say what to expect of a profile, and set its threshold
+    Calibrate(calibrate::Args),
     /// Look whether everything is as the daemon needs it
     Doctor(doctor::Args),
     /// List the microphones
@@ -122,6 +126,7 @@ fn run(cli: Cli, part: Option<PathBuf>) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Enroll(args) => enroll::run(&context()?, args),
         Command::Detect(args) => detect::run(&context()?, args),
+        Command::Calibrate(args) => calibrate::run(&context()?, &args),
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Speakers(args) => speakers::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),

@@ -1,13 +1,18 @@
 //! `wakeword profiles`
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use anyhow::Context as _;
 use serde_json::json;
 use wakeword::profile::Profile;
-use wakeword::store::Store;
+use wakeword::store::{Store, StoreError, transfer};
 
-use super::{Context, Outcome, output};
+use super::{Context, Outcome, output, passphrase};
+
+/// Larger files are no exports.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Arguments of `profiles`.
 #[derive(clap::Args)]
@@ -16,6 +21,8 @@ Examples:
   wakeword profiles list
   wakeword profiles show anna --json
   wakeword profiles rename anna anna-kitchen
+  wakeword profiles export anna --out anna.wakecase
+  wakeword profiles import anna.wakecase
   wakeword profiles remove anna")]
 pub struct Args {
     #[command(subcommand)]
@@ -48,6 +55,42 @@ enum Command {
         /// The name that it gets
         new: String,
     },
+    /// Write a profile to a file for another machine, encrypted with a passphrase
+    #[command(after_help = "\
+Examples:
+  wakeword profiles export anna
+  wakeword profiles export anna --out /media/stick/anna.wakecase
+  pass show wakeword | wakeword profiles export anna
+
+The passphrase is asked for twice; without a terminal it is the first line of the standard input. Whoever has \
+the file may guess for ever: use five words or more.")]
+    Export {
+        /// The profile's name
+        name: String,
+        /// The file, which must not be there yet [default: NAME.wakecase]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Take the passphrase from the first line of this file
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Add a profile from such a file
+    #[command(after_help = "\
+Examples:
+  wakeword profiles import anna.wakecase
+  wakeword profiles import anna.wakecase --name anna-kitchen --passphrase-file words.txt
+
+The models have to be those that it was enrolled with.")]
+    Import {
+        /// The file
+        file: PathBuf,
+        /// The name that it gets [default: the one that it had]
+        #[arg(long, value_name = "NEW")]
+        name: Option<String>,
+        /// Take the passphrase from the first line of this file
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     /// Delete a profile for good
     #[command(after_help = "Example:\n  wakeword profiles remove anna")]
     Remove {
@@ -64,6 +107,13 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
             context.store()?.rename(&name, &new)?;
             eprintln!("renamed {name} to {new}");
             Ok(Outcome::Done)
+        }
+        Command::Export { name, out, passphrase_file } => {
+            let out = out.unwrap_or_else(|| format!("{name}.{}", transfer::EXTENSION).into());
+            export(context.store()?, &name, &out, passphrase_file.as_deref())
+        }
+        Command::Import { file, name, passphrase_file } => {
+            import(context, &file, name, passphrase_file.as_deref())
         }
         Command::Remove { name } => {
             context.store()?.remove(&name)?;
@@ -102,6 +152,55 @@ fn list(store: &Store, json: bool) -> anyhow::Result<Outcome> {
         );
     }
     Ok(outcome)
+}
+
+fn export(store: &Store, name: &str, out: &Path, file: Option<&Path>) -> anyhow::Result<Outcome> {
+    let profile = store.load(name)?;
+    // Asked before the passphrase, and once more when the file is written.
+    anyhow::ensure!(
+        out.symlink_metadata().is_err(),
+        "{} exists; choose another file with --out, or remove it first",
+        out.display()
+    );
+    let passphrase = passphrase::ask(file, true)?;
+    transfer::write_export(out, &transfer::export(&profile, &passphrase)?)?;
+    eprintln!("exported {name} to {}", out.display());
+    Ok(Outcome::Done)
+}
+
+fn import(
+    context: &Context,
+    path: &Path,
+    name: Option<String>,
+    passphrase_file: Option<&Path>,
+) -> anyhow::Result<Outcome> {
+    let store = context.store()?;
+    // A name that is given can be looked at before the work.
+    name.as_deref().map_or(Ok(()), |name| store.check_free(name))?;
+    let named = || path.display().to_string();
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).with_context(named)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(named)?;
+    transfer::check(&bytes).with_context(named)?;
+    let passphrase = passphrase::ask(passphrase_file, false)?;
+    let mut profile = transfer::import(&bytes, &passphrase).with_context(named)?;
+    anyhow::ensure!(
+        profile.models == context.models()?.fingerprint,
+        "{}: profile {:?} was made with other models; enrol it on this machine",
+        path.display(),
+        profile.name
+    );
+    if let Some(name) = name {
+        profile.name = name;
+    }
+    match store.add(&profile) {
+        Err(StoreError::Exists(taken)) => {
+            anyhow::bail!("a profile named {taken:?} exists; choose another name with --name")
+        }
+        added => added?,
+    };
+    eprintln!("imported {} ({:?})", profile.name, profile.phrase);
+    Ok(Outcome::Done)
 }
 
 fn show(store: &Store, name: &str, json: bool) -> anyhow::Result<Outcome> {

@@ -7,7 +7,7 @@ use wakeword::batch::sbi::phrases::PhraseList;
 use wakeword::batch::sbi::{image, recognise, scp, takes};
 use wakeword::profile::Profile;
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, load_all};
 
 /// File of results in the result folder.
 const RESULTS: &str = "raw_rec.txt";
@@ -114,8 +114,8 @@ fn recognise_list(context: &Context, wav_scp: &Path, result_dir: &Path) -> anyho
     // Asked before the work rather than after it.
     std::fs::create_dir_all(result_dir).with_context(|| result_dir.display().to_string())?;
     let models = context.models()?;
-    let profiles: Vec<Profile> =
-        context.profiles(&models, &[])?.iter().map(|profile| (**profile).clone()).collect();
+    // Whoever runs an image is not who made it.
+    let profiles: Vec<Profile> = load_all(&context.store()?.clone().for_anybody(), &models, &[])?;
     let phrases = PhraseList::new(&models, &profiles);
     let lines = recognise(&phrases, &utterances, &warn);
     let results = result_dir.join(RESULTS);

@@ -1,80 +1,76 @@
-//! The files: magic, version, SHA-256 of the body, body (postcard).
+//! The files: magic, version, key id, nonce, length of the name, name; then the body (postcard) under
+//! XChaCha20-Poly1305, by which everything before it is authenticated too.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
+use std::path::Path;
 
-use crate::features::mfcc;
-use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
-use crate::profile::Profile;
-use crate::speaker::voice::Voice;
+use chacha20poly1305::XNonce;
+use chacha20poly1305::aead::{Aead as _, Payload};
+
+use super::StoreError;
+use super::key::{ID, Lock, random};
 
 /// What tells one kind of file from another, and its version: another one is refused.
-struct Kind {
-    magic: &'static [u8; 8],
-    version: u8,
-    name: &'static str,
+pub struct Format {
+    pub magic: &'static [u8; MAGIC],
+    pub version: u8,
+    /// What it is, with its article.
+    pub name: &'static str,
 }
 
-const PROFILE: Kind = Kind { magic: b"WAKEWORD", version: 3, name: "a profile" };
-const VOICE: Kind = Kind { magic: b"WAKEVOIC", version: 1, name: "a speaker's voice" };
 const MAGIC: usize = 8;
-const DIGEST: usize = 32;
-const BODY: usize = MAGIC + 1 + DIGEST;
+const NONCE: usize = 24;
+const ID_AT: usize = MAGIC + 1;
+const NONCE_AT: usize = ID_AT + ID;
+const NAME_AT: usize = NONCE_AT + NONCE + 1;
 
-pub(super) fn encode(profile: &Profile) -> Result<Vec<u8>, String> {
-    seal(&PROFILE, profile)
-}
-
-pub(super) fn encode_voice(voice: &Voice) -> Result<Vec<u8>, String> {
-    seal(&VOICE, voice)
-}
-
-fn seal(kind: &Kind, content: &impl Serialize) -> Result<Vec<u8>, String> {
-    let body = postcard::to_stdvec(content).map_err(|error| error.to_string())?;
-    let mut bytes = kind.magic.to_vec();
-    bytes.push(kind.version);
-    bytes.extend_from_slice(&Sha256::digest(&body));
-    bytes.extend_from_slice(&body);
+/// The file of `body`, to be stored under `name`; the error is a reason in words.
+pub fn seal(format: &Format, lock: &Lock, name: &str, body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut nonce = [0; NONCE];
+    random(&mut nonce).map_err(|error| error.to_string())?;
+    let length = u8::try_from(name.len()).map_err(|error| error.to_string())?;
+    let mut bytes = format.magic.to_vec();
+    bytes.push(format.version);
+    bytes.extend_from_slice(&lock.id);
+    bytes.extend_from_slice(&nonce);
+    bytes.push(length);
+    bytes.extend_from_slice(name.as_bytes());
+    let payload = Payload { msg: body, aad: &bytes };
+    let sealed = lock.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|error| error.to_string())?;
+    bytes.extend(sealed);
     Ok(bytes)
 }
 
-/// The error is a reason in words.
-fn open<T: DeserializeOwned>(kind: &Kind, bytes: &[u8]) -> Result<T, String> {
-    if bytes.len() < BODY || !bytes.starts_with(kind.magic) {
-        return Err(format!("not {}", kind.name));
+/// Whether `bytes`, those of the file at `path`, are of this kind and version: asked before the key, which files of
+/// other versions may not have.
+pub fn check(format: &Format, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() <= MAGIC || !bytes.starts_with(format.magic) {
+        return Err(StoreError::Damaged { path: path.into(), reason: format!("not {}", format.name) });
     }
-    let version = bytes[MAGIC];
-    if version != kind.version {
-        return Err(format!("format version {version}, this program reads version {}", kind.version));
-    }
-    let (digest, body) = bytes[MAGIC + 1..].split_at(DIGEST);
-    if Sha256::digest(body).as_slice() != digest {
-        return Err("damaged (its checksum is wrong)".into());
-    }
-    postcard::from_bytes(body).map_err(|error| format!("damaged ({error})"))
+    let (found, known) = (bytes[MAGIC], format.version);
+    if found == known { Ok(()) } else { Err(StoreError::Version { path: path.into(), found, known }) }
 }
 
-/// The error is a reason in words.
-pub(super) fn decode_voice(bytes: &[u8]) -> Result<Voice, String> {
-    let voice: Voice = open(&VOICE, bytes)?;
-    if voice.embedding.len() != EMBEDDING_DIM {
-        return Err("damaged (shapes)".into());
+/// The body in the checked `bytes` of the file at `path`, which has to be that of `name`. `key` is where `lock` comes from.
+pub fn open(
+    (lock, key): (&Lock, &Path),
+    name: &str,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<u8>, StoreError> {
+    let damaged = |reason: String| StoreError::Damaged { path: path.into(), reason };
+    let cut_short = || damaged("cut short".into());
+    let length = *bytes.get(NAME_AT - 1).ok_or_else(cut_short)?;
+    let (head, sealed) = bytes.split_at_checked(NAME_AT + usize::from(length)).ok_or_else(cut_short)?;
+    let mut nonce = XNonce::default();
+    nonce.copy_from_slice(&head[NONCE_AT..NAME_AT - 1]);
+    if let Ok(body) = lock.cipher.decrypt(&nonce, Payload { msg: sealed, aad: head }) {
+        return match std::str::from_utf8(&head[NAME_AT..]) {
+            Ok(inside) if inside == name => Ok(body),
+            inside => Err(StoreError::Renamed { path: path.into(), name: inside.unwrap_or_default().into() }),
+        };
     }
-    Ok(voice)
-}
-
-/// The error is a reason in words.
-pub(super) fn decode(bytes: &[u8]) -> Result<Profile, String> {
-    let profile: Profile = open(&PROFILE, bytes)?;
-    let sound = profile.takes.iter().all(|take| {
-        let parts =
-            [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM), (&take.noisy_cepstra, mfcc::DIM)];
-        [&take.embedding, &take.noisy_embedding].iter().all(|embedding| embedding.len() == EMBEDDING_DIM)
-            && parts.iter().all(|(frames, dim)| frames.dim() == *dim && !frames.is_empty())
-    });
-    if profile.takes.is_empty() || !sound {
-        return Err("damaged (shapes)".into());
+    if head[ID_AT..NONCE_AT] != lock.id {
+        return Err(StoreError::OtherKey { path: path.into(), key: key.into() });
     }
-    Ok(profile)
+    Err(damaged("damaged (its seal is broken)".into()))
 }

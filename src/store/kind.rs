@@ -2,12 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::{StoreError, format};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+use super::format::Format;
+use crate::features::mfcc;
+use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
 
 /// Something that is stored, one file each.
-pub trait Kind: Sized {
+pub trait Kind: Serialize + DeserializeOwned {
+    /// Its files.
+    const FORMAT: Format;
     /// Ending of its files.
     const EXTENSION: &'static str;
     /// What people call it.
@@ -21,20 +29,29 @@ pub trait Kind: Sized {
     /// Fingerprint of the models that made it.
     fn models(&self) -> &str;
 
-    /// The bytes of its file; the error is a reason in words.
-    fn encode(&self) -> Result<Vec<u8>, String>;
-
-    /// What the bytes of a file hold; the error is a reason in words.
-    fn decode(bytes: &[u8]) -> Result<Self, String>;
+    /// Whether its parts have the shapes that they must have.
+    fn sound(&self) -> bool;
 
     /// The error that there is none of this name.
     fn unknown(name: String, folder: PathBuf) -> StoreError;
 
     /// The error that the name is taken.
     fn exists(name: String) -> StoreError;
+
+    /// The body of its file; the error is a reason in words.
+    fn encode(&self) -> Result<Vec<u8>, String> {
+        postcard::to_stdvec(self).map_err(|error| error.to_string())
+    }
+
+    /// What a body holds; the error is a reason in words.
+    fn decode(body: &[u8]) -> Result<Self, String> {
+        let content: Self = postcard::from_bytes(body).map_err(|error| format!("damaged ({error})"))?;
+        if content.sound() { Ok(content) } else { Err("damaged (shapes)".into()) }
+    }
 }
 
 impl Kind for Profile {
+    const FORMAT: Format = Format { magic: b"WAKEWORD", version: 4, name: "a profile" };
     const EXTENSION: &'static str = "wakeword";
     const NOUN: &'static str = "profile";
     const ENROL: &'static str = "wakeword enroll NAME --phrase TEXT";
@@ -47,12 +64,14 @@ impl Kind for Profile {
         &self.models
     }
 
-    fn encode(&self) -> Result<Vec<u8>, String> {
-        format::encode(self)
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
-        format::decode(bytes)
+    fn sound(&self) -> bool {
+        let sound = self.takes.iter().all(|take| {
+            let parts =
+                [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM), (&take.noisy_cepstra, mfcc::DIM)];
+            [&take.embedding, &take.noisy_embedding].iter().all(|embedding| embedding.len() == EMBEDDING_DIM)
+                && parts.iter().all(|(frames, dim)| frames.dim() == *dim && !frames.is_empty())
+        });
+        sound && !self.takes.is_empty()
     }
 
     fn unknown(name: String, folder: PathBuf) -> StoreError {
@@ -65,6 +84,7 @@ impl Kind for Profile {
 }
 
 impl Kind for Voice {
+    const FORMAT: Format = Format { magic: b"WAKEVOIC", version: 2, name: "a speaker's voice" };
     const EXTENSION: &'static str = "voice";
     const NOUN: &'static str = "speaker";
     const ENROL: &'static str = "wakeword speakers enroll NAME --from DIR";
@@ -77,12 +97,8 @@ impl Kind for Voice {
         &self.models
     }
 
-    fn encode(&self) -> Result<Vec<u8>, String> {
-        format::encode_voice(self)
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
-        format::decode_voice(bytes)
+    fn sound(&self) -> bool {
+        self.embedding.len() == EMBEDDING_DIM
     }
 
     fn unknown(name: String, folder: PathBuf) -> StoreError {

@@ -1,17 +1,25 @@
-//! Profiles and voices on disk: one file each, written whole or not at all.
+//! Profiles and voices on disk: one file each, sealed with the store's key, written whole or not at all.
 
+mod access;
+mod error;
 mod format;
+mod key;
 mod kind;
+pub mod transfer;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::marker::PhantomData;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-pub use self::kind::Kind;
+use access::Access;
+pub use error::StoreError;
+use key::Lock;
+pub use kind::Kind;
+
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
 
@@ -24,61 +32,19 @@ const MAX_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Store<T = Profile> {
     folder: PathBuf,
+    access: Access,
     kind: PhantomData<T>,
-}
-
-/// A profile that cannot be stored, found or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The name cannot be a file's.
-    #[error(
-        "{0:?} cannot name a profile or a speaker: use 1 to {MAX_NAME} letters, digits, '-', '_' or '.', not '.' first"
-    )]
-    BadName(String),
-    /// No such profile.
-    #[error("no profile named {name:?} in {folder}; `wakeword profiles list` shows those there are")]
-    Unknown {
-        /// The name asked for.
-        name: String,
-        /// Where it was looked for.
-        folder: PathBuf,
-    },
-    /// The name is taken.
-    #[error("a profile named {0:?} exists; choose another name, or `wakeword profiles remove {0}` first")]
-    Exists(String),
-    /// No such voice.
-    #[error("no speaker named {name:?} in {folder}; `wakeword speakers list` shows those there are")]
-    UnknownVoice {
-        /// The name asked for.
-        name: String,
-        /// Where it was looked for.
-        folder: PathBuf,
-    },
-    /// The voice's name is taken.
-    #[error("a speaker named {0:?} exists; choose another name, or replace it with --replace")]
-    VoiceExists(String),
-    /// The system refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// File or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not an intact profile or voice.
-    #[error("{path}: {reason}; enrol again, or restore the file from a backup")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
 }
 
 impl Store {
     /// The store in `folder`, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), kind: PhantomData }
+        Self { folder: folder.into(), access: Access::Owner, kind: PhantomData }
+    }
+
+    /// The same for everybody to read, its key too, whoever it belongs to: part of something that is given away.
+    pub fn for_anybody(self) -> Self {
+        Self { access: Access::Anybody, ..self }
     }
 
     /// Gives a profile another name, under which there must be none. Whose it is does not change.
@@ -93,7 +59,7 @@ impl Store {
 
     /// The voices beside the profiles.
     pub fn voices(&self) -> Store<Voice> {
-        Store { folder: self.folder.clone(), kind: PhantomData }
+        Store { folder: self.folder.clone(), access: self.access, kind: PhantomData }
     }
 }
 
@@ -105,6 +71,12 @@ impl<T: Kind> Store<T> {
 
     /// Names of what is stored, sorted. None when the folder does not exist.
     pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        self.access.check_folder(&self.folder)?;
+        self.files(&[T::EXTENSION])
+    }
+
+    /// Names of the files with one of these endings.
+    fn files(&self, extensions: &[&str]) -> Result<Vec<String>, StoreError> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -113,7 +85,8 @@ impl<T: Kind> Store<T> {
         let mut names = Vec::new();
         for entry in entries {
             let path = entry.map_err(|source| StoreError::Io { path: self.folder.clone(), source })?.path();
-            if path.extension().is_some_and(|found| found == T::EXTENSION) {
+            let ours = |found| extensions.iter().any(|extension| found == *extension);
+            if path.extension().is_some_and(ours) {
                 names.extend(path.file_stem().and_then(|stem| stem.to_str()).map(String::from));
             }
         }
@@ -124,22 +97,25 @@ impl<T: Kind> Store<T> {
     /// Reads one.
     pub fn load(&self, name: &str) -> Result<T, StoreError> {
         let path = self.path(name)?;
-        let failed = |source| StoreError::Io { path: path.clone(), source };
-        let size = match std::fs::metadata(&path) {
-            Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(self.unknown(name)),
-            Err(source) => return Err(failed(source)),
-        };
-        if size > MAX_BYTES {
+        self.access.check_folder(&self.folder)?;
+        let (bytes, length) = self.access.read(&path, MAX_BYTES)?.ok_or_else(|| self.unknown(name))?;
+        if length > MAX_BYTES {
             return Err(StoreError::Damaged { path, reason: "too large for a profile".into() });
         }
-        let bytes = std::fs::read(&path).map_err(failed)?;
-        T::decode(&bytes).map_err(|reason| StoreError::Damaged { path, reason })
+        format::check(&T::FORMAT, &path, &bytes)?;
+        let key = key::place(&self.folder, self.access)?;
+        let lock = key::read(&key, self.access)?
+            .ok_or_else(|| StoreError::NoKey { key: key.clone(), folder: self.folder.clone() })?;
+        let body = format::open((&lock, &key), name, &path, &bytes)?;
+        T::decode(&body).map_err(|reason| StoreError::Damaged { path, reason })
     }
 
     /// Fails if one of this name cannot be added; asked before the work of enrolling.
     pub fn check_free(&self, name: &str) -> Result<(), StoreError> {
-        match self.path(name)?.symlink_metadata() {
+        let path = self.path(name)?;
+        self.access.check_folder(&self.folder)?;
+        self.known_lock()?;
+        match path.symlink_metadata() {
             Ok(_) => Err(T::exists(name.into())),
             Err(_) => Ok(()),
         }
@@ -179,23 +155,32 @@ impl<T: Kind> Store<T> {
         Ok(self.folder.join(format!("{name}.{}", T::EXTENSION)))
     }
 
+    /// The key that there is; `None` if the first file is yet to come. Files without a key are an error: those of
+    /// a new key beside them would belong to another store.
+    fn known_lock(&self) -> Result<Option<Lock>, StoreError> {
+        let key = key::place(&self.folder, self.access)?;
+        let lock = key::read(&key, self.access)?;
+        if lock.is_none() && !self.files(&[Profile::EXTENSION, Voice::EXTENSION])?.is_empty() {
+            return Err(StoreError::NoKey { key, folder: self.folder.clone() });
+        }
+        Ok(lock)
+    }
+
     fn write(&self, content: &T, replace: bool) -> Result<PathBuf, StoreError> {
         let path = self.path(content.name())?;
-        let bytes = content.encode().map_err(|reason| StoreError::Damaged { path: path.clone(), reason })?;
-        let failed = |source| StoreError::Io { path: path.clone(), source };
-        let folder_failed = |source| StoreError::Io { path: self.folder.clone(), source };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(folder_failed)?;
-        // Temporary files are created with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(folder_failed)?;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        let placed = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-        placed.map_err(|error| match error.error.kind() {
-            ErrorKind::AlreadyExists if !replace => T::exists(content.name().into()),
-            _ => failed(error.error),
+        self.access.check_folder(&self.folder)?;
+        let lock = match self.known_lock()? {
+            Some(lock) => lock,
+            None => key::make(&key::place(&self.folder, self.access)?, self.access)?,
+        };
+        let sealed = content.encode().and_then(|body| format::seal(&T::FORMAT, &lock, content.name(), &body));
+        let bytes = sealed.map_err(|reason| StoreError::Damaged { path: path.clone(), reason })?;
+        write::whole(&path, &bytes, replace).map_err(|error| match error {
+            StoreError::Io { source, .. } if !replace && source.kind() == ErrorKind::AlreadyExists => {
+                T::exists(content.name().into())
+            }
+            other => other,
         })?;
-        // The new name is only safe once the folder is on disk too.
-        std::fs::File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(folder_failed)?;
         Ok(path)
     }
 }

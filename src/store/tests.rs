@@ -3,6 +3,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use tempfile::TempDir;
 
+use super::transfer::TransferError;
 use super::*;
 use crate::features::{Frames, mfcc};
 use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
@@ -90,16 +91,84 @@ fn a_name_never_leads_out_of_the_store() {
     assert!(!message.contains('\u{1b}'), "{message:?}");
 }
 
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn key_of(store: &Store) -> PathBuf {
+    store.folder().with_extension("key")
+}
+
 #[test]
-fn a_profile_is_never_readable_for_others() {
+fn a_store_open_to_others_is_never_used() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&path), mode(store.folder())), (0o600, 0o700));
+    let key = key_of(&store);
+    for (place, closed) in [(&*path, 0o600), (store.folder(), 0o700), (&*key, 0o600)] {
+        assert_eq!(mode(place), closed, "{place:?}");
+        for bit in [0o040, 0o020, 0o010, 0o004, 0o002, 0o001] {
+            set_mode(place, closed | bit);
+            let message = store.load("anna").unwrap_err().to_string();
+            assert!(message.contains(&format!("chmod {closed:o} {}", place.display())), "{message}");
+            if place != path {
+                for result in [store.check_free("bert"), store.save(&profile("bert", "x")).map(drop)] {
+                    assert!(matches!(result, Err(StoreError::Open { path, .. }) if path == place));
+                }
+            }
+        }
+        set_mode(place, closed);
+        store.load("anna").unwrap();
+    }
+    // What is meant for everybody is open.
+    let open = store.clone().for_anybody();
+    for (place, mode) in [(&*path, 0o644), (store.folder(), 0o755), (&*key, 0o644)] {
+        set_mode(place, mode);
+    }
+    assert_eq!(open.load("anna").unwrap().phrase, "x");
     // A profile that somebody opened is closed again with the next save.
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    set_mode(store.folder(), 0o700);
+    set_mode(&key, 0o600);
     store.save(&profile("anna", "y")).unwrap();
     assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_never_used() {
+    let (_folder, store) = store();
+    let path = store.save(&profile("anna", "x")).unwrap();
+    let key = key_of(&store);
+    let everything = [&*path, store.folder(), &*key];
+    for place in everything {
+        // Only root can give files away.
+        if std::os::unix::fs::chown(place, Some(4242), None).is_err() {
+            return;
+        }
+        let error = store.load("anna").unwrap_err();
+        assert!(matches!(&error, StoreError::Owner { path, owner: 4242, .. } if path == place), "{error}");
+        assert!(error.to_string().contains("sudo -u '#4242'"));
+        std::os::unix::fs::chown(place, Some(rustix::process::geteuid().as_raw()), None).unwrap();
+        store.load("anna").unwrap();
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_is_never_followed() {
+    let (folder, store) = store();
+    let path = store.save(&profile("anna", "x")).unwrap();
+    for place in [path, key_of(&store)] {
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&place, &elsewhere).unwrap();
+        symlink(&elsewhere, &place).unwrap();
+        assert!(matches!(store.load("anna"), Err(StoreError::Link(link)) if link == place));
+        fs::rename(&elsewhere, &place).unwrap();
+    }
+    rustix::fs::mkfifoat(rustix::fs::CWD, store.folder().join("pipe.wakeword"), rustix::fs::Mode::RUSR)
+        .unwrap();
+    assert!(store.load("pipe").unwrap_err().to_string().contains("not a regular file"));
 }
 
 #[test]
@@ -109,42 +178,120 @@ fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
     let whole = fs::read(&path).unwrap();
     let refused = |bytes: &[u8], reason: &str| {
         fs::write(&path, bytes).unwrap();
-        let error = store.load("anna").unwrap_err();
-        let message = error.to_string();
-        assert!(matches!(&error, StoreError::Damaged { path: named, .. } if *named == path), "{message}");
+        let message = store.load("anna").unwrap_err().to_string();
         assert!(message.contains(reason) && message.contains("anna.wakeword"), "{reason}: {message}");
     };
     refused(b"", "not a profile");
     refused(b"WAKEWORD", "not a profile");
     refused(&[b"RIFF".as_slice(), &whole].concat(), "not a profile");
-    refused(&[whole.as_slice(), b"\0"].concat(), "checksum");
-    for length in (41..whole.len()).step_by(97) {
-        refused(&whole[..length], "checksum");
+    refused(&[whole.as_slice(), b"\0"].concat(), "seal");
+    for length in 9..46 {
+        refused(&whole[..length], "cut short");
     }
-    for place in (9..whole.len()).step_by(89) {
-        let mut bytes = whole.clone();
-        bytes[place] ^= 0x10;
-        refused(&bytes, "checksum");
+    for length in (46..whole.len()).step_by(97) {
+        refused(&whole[..length], "seal");
     }
-    let mut newer = whole.clone();
-    newer[8] += 1;
-    refused(&newer, "version 3");
+    for bit in 0..8 {
+        for place in (17..whole.len()).filter(|place| *place < 80 || place % 89 == 0) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << bit;
+            fs::write(&path, &bytes).unwrap();
+            // Of the length of the name, what is left may be too short.
+            assert!(
+                matches!(store.load("anna"), Err(StoreError::Damaged { .. })),
+                "bit {bit} of byte {place}"
+            );
+        }
+    }
+    for version in [3, 5, 255] {
+        let mut other = whole.clone();
+        other[8] = version;
+        let key = fs::read(key_of(&store)).unwrap();
+        fs::remove_file(key_of(&store)).unwrap();
+        refused(&other, &format!("another version of wakeword (format {version}, this one reads 4)"));
+        fs::write(key_of(&store), key).unwrap();
+        set_mode(&key_of(&store), 0o600);
+    }
 
-    // The checksum is right, the content is not.
-    let sealed = |profile: &Profile| format::encode(profile).unwrap();
-    let mut empty = profile("anna", "x");
-    empty.takes.clear();
-    refused(&sealed(&empty), "shapes");
-    let mut narrow = profile("anna", "x");
-    narrow.takes[1].vectors = Frames::from_vec(4, vec![0.0; 8]);
-    refused(&sealed(&narrow), "shapes");
-    let mut voiceless = profile("anna", "x");
-    voiceless.takes[2].embedding.clear();
-    refused(&sealed(&voiceless), "shapes");
+    // The seal is whole, the content is not.
+    fn sound(change: impl FnOnce(&mut Profile)) -> bool {
+        let mut changed = profile("anna", "x");
+        change(&mut changed);
+        Profile::decode(&changed.encode().unwrap()).is_ok()
+    }
+    assert!(sound(|_| {}));
+    assert!(!sound(|profile| profile.takes.clear()));
+    assert!(!sound(|profile| profile.takes[1].vectors = Frames::from_vec(4, vec![0.0; 8])));
+    assert!(!sound(|profile| profile.takes[2].embedding.clear()));
+    assert!(Profile::decode(b"").is_err());
 
     // A file that is far too large is refused unread: it has no blocks on disk.
     fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
     assert!(store.load("anna").unwrap_err().to_string().contains("too large"));
+}
+
+#[test]
+fn what_a_file_holds_never_shows_without_its_key() {
+    let (_folder, store) = store();
+    let path = store.save(&profile("anna", "a phrase of mine")).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let found = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    assert!(!found(b"a phrase of mine") && !found(&0.5f32.to_le_bytes().repeat(4)));
+    // The same content never looks the same.
+    store.save(&profile("anna", "a phrase of mine")).unwrap();
+    assert_ne!(fs::read(&path).unwrap()[45..], bytes[45..]);
+}
+
+#[test]
+fn a_key_is_never_replaced_or_guessed() {
+    let (_folder, store) = store();
+    let path = store.save(&profile("anna", "x")).unwrap();
+    let key = key_of(&store);
+    let first = fs::read(&key).unwrap();
+    assert_eq!(first.len(), 32);
+    store.save(&profile("bert", "x")).unwrap();
+    store.voices().check_free("anna").unwrap();
+    assert_eq!(fs::read(&key).unwrap(), first);
+
+    // Another key, of a store beside it.
+    let other = Store::new(store.folder().with_file_name("other"));
+    other.save(&profile("anna", "y")).unwrap();
+    assert_ne!(fs::read(key_of(&other)).unwrap(), first);
+    let foreign = fs::read(other.folder().join("anna.wakeword")).unwrap();
+    fs::write(&path, &foreign).unwrap();
+    let error = store.load("anna").unwrap_err();
+    assert!(matches!(&error, StoreError::OtherKey { key: named, .. } if *named == key), "{error}");
+
+    for length in [0, 31, 33, 4096] {
+        fs::write(&key, vec![7; length]).unwrap();
+        let found = |error| matches!(error, StoreError::BadKey { found, .. } if found == length as u64);
+        assert!(found(store.load("bert").unwrap_err()), "{length}");
+        assert!(found(store.save(&profile("carl", "x")).unwrap_err()), "{length}");
+    }
+    fs::remove_file(&key).unwrap();
+    for error in
+        [store.load("bert").map(drop), store.save(&profile("carl", "x")).map(drop), store.check_free("carl")]
+    {
+        let error = error.unwrap_err();
+        assert!(matches!(&error, StoreError::NoKey { key: named, .. } if *named == key), "{error}");
+    }
+    assert!(!key.exists() && files(&store) == ["anna.wakeword", "bert.wakeword"]);
+    fs::write(&key, &first).unwrap();
+    set_mode(&key, 0o600);
+    assert_eq!(store.load("bert").unwrap().phrase, "x");
+}
+
+#[test]
+fn a_file_is_never_taken_for_the_one_whose_name_it_was_given() {
+    let (_folder, store) = store();
+    let path = store.save(&profile("anna", "x")).unwrap();
+    store.save(&profile("bert", "y")).unwrap();
+    fs::copy(&path, store.folder().join("bert.wakeword")).unwrap();
+    let error = store.load("bert").unwrap_err();
+    assert!(matches!(&error, StoreError::Renamed { name, .. } if name == "anna"), "{error}");
+    store.remove("bert").unwrap();
+    store.rename("anna", "bert").unwrap();
+    assert_eq!(store.load("bert").unwrap().phrase, "x");
 }
 
 #[test]
@@ -161,10 +308,10 @@ fn a_failed_save_never_harms_what_is_there() {
     assert_eq!(store.load("anna").unwrap(), saved);
     // A file where the folder should be.
     let inside = Store::new(&path);
-    assert!(matches!(inside.save(&saved), Err(StoreError::Io { path: named, .. }) if named == path));
-    assert!(matches!(inside.names(), Err(StoreError::Io { .. })));
+    assert!(inside.save(&saved).is_err() && inside.names().is_err());
     assert_eq!(store.load("anna").unwrap(), saved);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path().join("deep")).unwrap().count(), 2);
 }
 
 #[test]
@@ -172,7 +319,7 @@ fn a_save_never_follows_a_link_to_another_file() {
     let (folder, store) = store();
     let elsewhere = folder.path().join("elsewhere");
     fs::write(&elsewhere, "mine").unwrap();
-    fs::create_dir_all(store.folder()).unwrap();
+    store.save(&profile("bert", "x")).unwrap();
     symlink(&elsewhere, store.folder().join("anna.wakeword")).unwrap();
     assert!(matches!(store.check_free("anna"), Err(StoreError::Exists(_))));
     store.save(&profile("anna", "x")).unwrap();
@@ -190,4 +337,31 @@ fn removing_never_leaves_anything_or_takes_too_much() {
     for result in [store.remove("anna"), store.load("anna").map(drop)] {
         assert!(matches!(result, Err(StoreError::Unknown { name, .. }) if name == "anna"));
     }
+}
+
+#[test]
+fn an_export_never_opens_for_another_passphrase_or_changed() {
+    const WORDS: &str = "five words or even more";
+    let profile = profile("anna", "a phrase of mine");
+    let bytes = transfer::export(&profile, WORDS).unwrap();
+    assert_eq!(transfer::import(&bytes, WORDS).unwrap(), profile);
+    assert!(!bytes.windows(8).any(|part| part == b"a phrase"));
+    for wrong in ["", "five words or even", "Five words or even more"] {
+        assert!(matches!(transfer::import(&bytes, wrong), Err(TransferError::Locked)), "{wrong}");
+    }
+    for place in [9, 30, 48, 49, bytes.len() / 2, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        assert!(matches!(transfer::import(&changed, WORDS), Err(TransferError::Locked)), "{place}");
+    }
+    assert!(matches!(transfer::import(&bytes[..bytes.len() - 1], WORDS), Err(TransferError::Locked)));
+    let (_folder, store) = store();
+    let stored = fs::read(store.save(&profile).unwrap()).unwrap();
+    for foreign in [&b""[..], &bytes[..48], b"RIFF", &stored] {
+        assert!(matches!(transfer::import(foreign, WORDS), Err(TransferError::Foreign)));
+    }
+    let mut newer = bytes.clone();
+    newer[8] += 1;
+    assert!(matches!(transfer::import(&newer, WORDS), Err(TransferError::Version(_))));
+    assert!(matches!(transfer::export(&profile, "7 signs"), Err(TransferError::Short)));
 }

@@ -50,6 +50,8 @@ fn an_unwritable_store_never_keeps_a_part_of_a_profile() {
     }
     assert_eq!(fs::read(&file).unwrap(), b"in the way");
     // A folder where the profile should be.
+    place.run(["enroll", "first", "--phrase", PHRASE, "--from", "takes"]).ends_with(0);
+    place.run(["profiles", "remove", "first"]).ends_with(0);
     fs::create_dir_all(place.store().join("demo.wakeword/in the way")).unwrap();
     place.enroll([&folder]).fails_saying(&["demo", "exists"]);
     let ran = place.run(["enroll", "demo", "--phrase", "x", "--replace", "--from", "takes"]);
@@ -104,7 +106,8 @@ fn a_profile_is_never_overwritten_or_placed_elsewhere_unasked() {
 fn a_damaged_profile_never_hides_the_others() {
     let place = Place::enrolled();
     let whole = fs::read(place.store().join("demo.wakeword")).unwrap();
-    place.file("store/half.wakeword", &whole[..whole.len() / 2]);
+    let half = place.file("store/half.wakeword", &whole[..whole.len() / 2]);
+    fs::set_permissions(half, fs::Permissions::from_mode(0o600)).unwrap();
     place.file("store/notes.txt", b"no profile");
     fs::create_dir(place.store().join("folder.wakeword")).unwrap();
     let ran = place.run(["profiles", "list", "--json"]).ends_with(3);
@@ -140,4 +143,151 @@ fn a_profile_of_other_models_never_decides() {
         "other models",
         "enrol it again",
     ]);
+}
+
+#[test]
+fn a_store_that_others_may_read_never_decides() {
+    let place = Place::enrolled();
+    let recording = place.wav("phrase.wav", phrase());
+    let mode =
+        |name: &str, mode| fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    for (name, open, closed) in [("store", 0o755, 0o700), ("store.key", 0o640, 0o600)] {
+        mode(name, open);
+        let chmod = format!("chmod {closed:o} {}", place.path(name).display());
+        place.detect([&recording]).fails_saying(&["open to others", &chmod]);
+        place.run(["profiles", "show", "demo"]).fails_saying(&[&chmod]);
+        let doctor = place.run(["doctor", "--json"]);
+        assert!(doctor.stdout().contains(&chmod), "{}", doctor.stdout());
+        mode(name, closed);
+    }
+    assert_eq!(place.detect([&recording]).woken().len(), 1);
+}
+
+#[test]
+fn a_key_given_by_systemd_never_leads_to_one_on_the_disk() {
+    let place = Place::new();
+    place.takes("takes");
+    let key = place.file("credentials/wakeword.key", [9; 32]);
+    // Its folder is readable for the service alone; the file has the mode that systemd gives it.
+    fs::set_permissions(key, fs::Permissions::from_mode(0o440)).unwrap();
+    let run = |given: &str, arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        Ran(command.env("CREDENTIALS_DIRECTORY", place.path(given)).output().unwrap())
+    };
+    run("credentials", &["enroll", "demo", "--phrase", PHRASE, "--from", "takes"]).ends_with(0);
+    assert!(!place.path("store.key").exists());
+    run("credentials", &["profiles", "show", "demo"]).ends_with(0);
+    place.file("other/wakeword.key", [8; 32]);
+    run("other", &["profiles", "show", "demo"]).fails_saying(&["another key", "other/wakeword.key"]);
+    // Without the credential, or with others only, a key file is looked for.
+    place.file("others/password", "x");
+    run("others", &["profiles", "show", "demo"]).fails_saying(&["store.key", "missing"]);
+}
+
+#[test]
+fn an_export_never_becomes_another_profile_elsewhere() {
+    let (here, there) = (Place::enrolled(), Place::new());
+    let words = here.file("words", "five words or even more\nand a second line\n");
+    let wrong = here.file("wrong", "five words or even less\n");
+    let case = here.path("demo.wakecase");
+    let at = |place: &Place, command: &str, file: &Path, more: &[&str]| {
+        let file_option = [OsStr::new("--passphrase-file"), file.as_os_str()];
+        let words = ["profiles", command].into_iter().chain(more.iter().copied()).map(OsStr::new);
+        place.run(words.chain(file_option))
+    };
+    at(&here, "export", &words, &["demo"]).ends_with(0);
+    assert_eq!(fs::metadata(&case).unwrap().permissions().mode() & 0o777, 0o600);
+    let bytes = fs::read(&case).unwrap();
+    at(&here, "export", &wrong, &["demo"]).fails_saying(&["demo.wakecase exists", "--out"]);
+    at(&here, "export", &words, &["nobody"]).fails_saying(&["no profile named"]);
+    at(&here, "export", &here.file("short", "1234567"), &["demo", "--out", "x"])
+        .fails_saying(&["fewer than 8"]);
+    at(&here, "export", &here.file("empty", "\n"), &["demo", "--out", "x"]).fails_saying(&["empty"]);
+    assert!(!here.path("x").exists() && fs::read(&case).unwrap() == bytes);
+
+    let case = case.to_str().unwrap();
+    at(&there, "import", &wrong, &[case]).fails_saying(&["demo.wakecase", "passphrase is wrong"]);
+    at(&there, "import", &words, &["words.wav"]).fails_saying(&["words.wav"]);
+    let foreign = here.wav("foreign.wakecase", phrase());
+    at(&there, "import", &words, &[foreign.to_str().unwrap()]).fails_saying(&["not an exported profile"]);
+    at(&there, "import", &words, &[case, "--name", "../anna"]).fails_saying(&["cannot name a profile"]);
+    assert!(!there.store().exists() && !there.path("store.key").exists());
+
+    at(&there, "import", &words, &[case]).ends_with(0);
+    at(&there, "import", &words, &[case]).fails_saying(&["\"demo\" exists", "--name"]);
+    at(&there, "import", &words, &[case, "--name", "demo"]).fails_saying(&["exists"]);
+    // Without a terminal the passphrase may come by the standard input.
+    let mut command = there.command(["profiles", "import", case, "--name", "anna"]);
+    let ran = command.stdin(fs::File::open(&words).unwrap()).output().unwrap();
+    Ran(ran).ends_with(0);
+    assert_eq!(there.names("store"), ["anna.wakeword", "demo.wakeword"]);
+    let shown = |place: &Place, name: &str| place.run(["profiles", "show", name, "--json"]).json().remove(0);
+    assert_eq!(shown(&here, "demo"), shown(&there, "demo"));
+    assert_eq!(shown(&there, "anna")["scales"], shown(&here, "demo")["scales"]);
+}
+
+#[test]
+fn an_export_made_with_other_models_never_comes_in() {
+    let (here, there) = (Place::new(), Place::new());
+    let mut foreign = demo_profile().as_ref().clone();
+    foreign.models = "0123456789abcdef".into();
+    Store::new(here.store()).save(&foreign).unwrap();
+    let words = here.file("words", "five words or even more");
+    let words = words.to_str().unwrap();
+    here.run(["profiles", "export", "demo", "--passphrase-file", words]).ends_with(0);
+    let case = here.path("demo.wakecase");
+    there.run(["profiles", "import", case.to_str().unwrap(), "--passphrase-file", words]).fails_saying(&[
+        "demo.wakecase",
+        "other models",
+        "enrol it on this machine",
+    ]);
+    assert!(!there.store().exists());
+}
+
+#[test]
+fn a_calibration_never_changes_more_than_the_threshold() {
+    let place = Place::enrolled();
+    let file = place.store().join("demo.wakeword");
+    let before = fs::read(&file).unwrap();
+    let show = || place.run(["profiles", "show", "demo", "--json"]).json().remove(0);
+    let shown = show();
+    let calibrate = |more: &[&str]| place.run(["calibrate", "demo"].iter().chain(more));
+
+    let dry = calibrate(&["--dry-run", "--json", "--svg", "demo.svg"]).ends_with(0).json().remove(0);
+    assert_eq!((&dry["saved"], &dry["before"]), (&false.into(), &Value::from(1.6f32)));
+    let svg = fs::read_to_string(place.path("demo.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("calls missed") && svg.trim_end().ends_with("</svg>"));
+    let text = calibrate(&["--dry-run"]).ends_with(0).stdout();
+    for part in
+        ["strict", "balanced", "relaxed", "<- chosen", "false wake", "calls missed", "nothing was changed"]
+    {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    for (options, reason) in [
+        (&["--target", "0.000001/h"][..], "least that can be claimed"),
+        (&["--room", "missing.wav"], "no recording of the room"),
+        (&["--svg", "words.txt/demo.svg"], "words.txt"),
+    ] {
+        place.file("words.txt", "no folder");
+        let ran = calibrate(options).ends_with(1);
+        assert!(ran.stderr().contains(reason), "{}", ran.stderr());
+    }
+    for wrong in [["--target", "0"], ["--target", "often"], ["--point", "usual"]] {
+        calibrate(&wrong).ends_with(2);
+    }
+    place.run(["calibrate", "nobody"]).fails_saying(&["no profile named"]);
+    assert_eq!(fs::read(&file).unwrap(), before, "something was saved");
+
+    for point in ["strict", "balanced", "relaxed"] {
+        let line = calibrate(&["--point", point, "--json"]).ends_with(0).json().remove(0);
+        let expected = line["points"].as_array().unwrap().iter().find(|one| one["point"] == point).unwrap();
+        assert_eq!(line["chosen"], expected["expected"]);
+        let mut wanted = shown.clone();
+        wanted["settings"]["threshold"] = line["chosen"]["threshold"].clone();
+        assert_eq!(show(), wanted);
+    }
+    // A room of which a part cannot be heard still counts as far as it can.
+    place.wav("room.wav", &noise(1, 3 * 16_000));
+    let line = calibrate(&["--json", "--room", "room.wav", "missing.wav"]).ends_with(3).json().remove(0);
+    assert!((line["room_hours"].as_f64().unwrap() - 3.0 / 3600.0).abs() < 1e-6, "{line}");
 }

@@ -74,7 +74,7 @@ pub fn write(out: &Path, about: &About, program: &Path, profiles: &[Profile]) ->
     put("model.yaml", &model_yaml(about))?;
     put("docker/Dockerfile", &dockerfile())?;
     fs::copy(program, at("assets/wakeword")).map_err(failed(program))?;
-    let store = Store::new(at("assets/profiles"));
+    let store = Store::new(at("assets/profiles")).for_anybody();
     for profile in profiles {
         store.save(profile)?;
     }

@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
+use wakeword::calibrate::{Expectation, Outlook, Room};
 use wakeword::enroll::{Quality, Session, TAKES, takes, text};
 use wakeword::models::Models;
 use wakeword::profile::Profile;
@@ -19,6 +20,7 @@ use wakeword::store::StoreError;
 
 use self::live::Live;
 use self::screen::Screen;
+use super::calibrate::plain;
 use super::{Context, Outcome};
 
 /// Arguments of `enroll`.
@@ -70,7 +72,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         other => other?,
     }
     let screen = Screen::new(args.json);
-    let profile = if args.from.is_empty() {
+    let (models, profile) = if args.from.is_empty() {
         let mut live = Live::open(context, &args, &screen)?;
         let models = context.models()?;
         let mut session = session(&models, TAKES)?;
@@ -79,16 +81,19 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         if !args.no_test {
             live.test(&models, &context.rule(), &profile)?;
         }
-        profile
+        (models, profile)
     } else {
         let recordings = takes::read(&args.from)?;
         let models = context.models()?;
         let mut session = session(&models, recordings.len())?;
         files::takes(&mut session, &recordings, &screen)?;
-        learn(context, &models, &session, &args, &screen)?
+        let profile = learn(context, &models, &session, &args, &screen)?;
+        (models, profile)
     };
     let path = if args.replace { store.save(&profile)? } else { store.add(&profile)? };
-    report(&profile, &path, &screen)?;
+    let rule = context.rule();
+    let expected = Outlook::new(&models, &profile, &rule, Room::default()).at(rule.threshold);
+    report(&profile, &path, &expected, &screen)?;
     Ok(Outcome::Done)
 }
 
@@ -130,7 +135,7 @@ fn others(context: &Context, models: &Models, name: &str) -> anyhow::Result<Vec<
     Ok(readable.filter(|profile| profile.models == models.fingerprint).map(Arc::new).collect())
 }
 
-fn report(profile: &Profile, path: &Path, screen: &Screen) -> anyhow::Result<()> {
+fn report(profile: &Profile, path: &Path, expected: &Expectation, screen: &Screen) -> anyhow::Result<()> {
     let seconds = profile.takes.iter().map(|take| take.seconds).sum::<f32>() / profile.takes.len() as f32;
     let line = json!({
         "event": "enrolled",
@@ -140,13 +145,16 @@ fn report(profile: &Profile, path: &Path, screen: &Screen) -> anyhow::Result<()>
         "mean_seconds": seconds,
         "scales": profile.scales,
         "file": path.to_string_lossy(),
+        "expected": expected,
     });
     let text = format!(
-        "enrolled {:?} as {}: {} takes of {seconds:.1} s\nprofile: {}",
+        "enrolled {:?} as {}: {} takes of {seconds:.1} s\nprofile: {}\nto be expected: {}; see `wakeword calibrate {}`",
         profile.phrase,
         profile.name,
         profile.takes.len(),
-        path.display()
+        path.display(),
+        plain(expected),
+        profile.name
     );
     screen.result(&line, &text).context("standard output")
 }
