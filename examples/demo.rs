@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 fn demo(folder: &Path) -> Result<bool, Box<dyn Error>> {
     let models = Arc::new(Models::load(None)?);
     let temporary = tempfile::tempdir()?;
-    let store = Store::new(temporary.path());
+    let store = Store::new(temporary.path().join("profiles"));
     let takes = enrol(&models, &store, &folder.join("enroll"))?;
     println!(
         "Enrolled {PHRASE:?} from {takes} takes of the voice {NAME:?}. Now listening to the living room.\n"
