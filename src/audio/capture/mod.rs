@@ -126,8 +126,8 @@ impl Capture {
         let (intake, outlet) = Intake::new(format.rate, format.channels, choice);
         let trouble = Arc::new(Trouble::default());
         let config = StreamConfig { channels: format.channels, sample_rate: format.rate, buffer_size };
-        let (flow, rest) = (outlet.flow.clone(), pace.rest);
-        let parts = Parts { source, config, intake, flow, rest, trouble: trouble.clone() };
+        let (flow, rests) = (outlet.flow.clone(), pace.rests);
+        let parts = Parts { source, config, intake, flow, rests, trouble: trouble.clone() };
         let stream = parts.stream(format.samples).map_err(|error| CaptureError::new(&device, &error))?;
         let resampler = Resampler::new(format.rate)
             .map_err(|kind| CaptureError::Conversion { device: device.clone(), kind })?;
@@ -236,24 +236,26 @@ impl Capture {
     }
 }
 
+/// Share of a block's length: beyond a server's step, and well before the next block is complete.
+const REST: f64 = 0.6;
+
 /// How a device is asked for audio. cpal keeps room for two blocks.
 #[derive(Clone, Copy)]
 struct Pace {
     block_ms: u32,
-    /// After each block.
-    rest: Duration,
+    /// Whether cpal's thread rests after each block, for [`REST`] of its length.
+    rests: bool,
 }
 
 impl Pace {
     fn of(source: &Source) -> Self {
         if source.is_hardware() {
-            return Self { block_ms: 10, rest: Duration::ZERO };
+            return Self { block_ms: 10, rests: false };
         }
         // A sound server's client has no real-time priority, and may come late. The server moves audio in at
         // least two steps a block; until the next step PipeWire's plugin for ALSA says that there is more to
         // read when there is not, and whoever asks at once goes on asking.
-        let block_ms = 40;
-        Self { block_ms, rest: Duration::from_millis(u64::from(block_ms)) * 3 / 5 }
+        Self { block_ms: 40, rests: true }
     }
 }
 
@@ -263,7 +265,7 @@ struct Parts<'a> {
     config: StreamConfig,
     intake: Intake,
     flow: Arc<Flow>,
-    rest: Duration,
+    rests: bool,
     trouble: Arc<Trouble>,
 }
 
@@ -287,14 +289,15 @@ impl Parts<'_> {
     }
 
     fn build<T: Pcm + cpal::SizedSample>(self) -> Result<Stream, cpal::Error> {
-        let Self { source, config, mut intake, flow, rest, trouble } = self;
+        let Self { source, config, mut intake, flow, rests, trouble } = self;
+        let samples_per_second = f64::from(config.sample_rate) * f64::from(config.channels);
         let deliver = move |samples: &[T], info: &cpal::InputCallbackInfo| {
             let times = info.timestamp();
             // A driver that tells nonsense must not date audio into the distant past.
             let age = times.callback.duration_since(times.capture).min(STALL);
             intake.push(samples, monotonic_us(), age.as_micros() as u64);
-            if !rest.is_zero() {
-                thread::sleep(rest);
+            if rests {
+                thread::sleep(Duration::from_secs_f64(REST * samples.len() as f64 / samples_per_second));
             }
         };
         let complain = move |error: cpal::Error| trouble.note(error, &flow);
