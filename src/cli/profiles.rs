@@ -176,7 +176,7 @@ fn import(
 ) -> anyhow::Result<Outcome> {
     let store = context.store()?;
     // A name that is given can be looked at before the work.
-    name.as_deref().map_or(Ok(()), |name| store.check_free(name))?;
+    name.as_deref().map_or(Ok(()), |name| store.check_free(name, false))?;
     let named = || path.display().to_string();
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).with_context(named)?;

@@ -88,6 +88,11 @@ impl Session {
         }
     }
 
+    /// Takes that will be learned from.
+    pub fn good(&self) -> usize {
+        self.good.len()
+    }
+
     /// Judges a take (16 kHz mono, with the quiet around the phrase). An empty one stands for somebody
     /// who said nothing.
     pub fn take(&mut self, samples: &[f32]) -> Report {

@@ -1,23 +1,21 @@
 //! An enrolment over the bus: a thread that follows the audio handed over, and judges the takes in it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
-use std::os::fd::AsFd as _;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::command::{AudioStream, CommandError, EnrolRequest};
+use super::handoff::HandedAudio;
 use crate::enroll::{Ear, Heard, Quality, Report, Session, State, TAKES};
 use crate::models::Models;
 use crate::profile::Profile;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, now};
 
 /// How often it looks whether it is to stop.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const LOOK: Duration = Duration::from_millis(100);
 /// A pause of the audio that ends what was being said.
 const BREAK: Duration = Duration::from_millis(500);
 /// A microphone without sound for so long is lost.
@@ -147,7 +145,7 @@ impl Enroller {
         let limits = Quality::built_in().map_err(End::failed)?;
         let mut session = Session::new(self.models.clone(), limits.clone(), TAKES);
         let stream = self.audio.recv_timeout(LOST).map_err(End::failed)?.map_err(End::failed)?;
-        let mut sound = Sound::new(File::from(stream.reader), Ear::new(&limits));
+        let mut sound = Sound::new(HandedAudio::new(stream.reader), Ear::new(&limits));
         loop {
             match session.state() {
                 State::Complete => break,
@@ -160,11 +158,7 @@ impl Enroller {
             }
             let Some(take) = sound.take(self)? else { return Ok(None) };
             let report = session.take(&take);
-            if let State::Asking { take, .. } = session.state() {
-                *stage = take - 1;
-            } else if report.accepted {
-                *stage = TAKES;
-            }
+            *stage = session.good();
             self.tell(status(&report, *stage));
         }
         self.conclude(&session).map(Some)
@@ -182,16 +176,12 @@ impl Enroller {
         }
         let learned = session.learn().map_err(End::failed)?;
         let mut profile = Profile::new(name, phrase, &self.models.fingerprint, learned);
-        profile.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        profile.created = now();
         profile.user.clone_from(user);
         if self.stop.load(Ordering::Relaxed) {
             return Err(End::failed("stopped"));
         }
-        if *replace {
-            self.store.save(&profile)?
-        } else {
-            self.store.add(&profile)?
-        };
+        self.store.put(&profile, *replace)?;
         let warnings: Vec<String> = session.warnings().iter().map(ToString::to_string).collect();
         Ok(warnings.join("; "))
     }
@@ -210,27 +200,23 @@ fn status(report: &Report, stage: usize) -> EnrolStep {
 
 /// The audio and the ear for it.
 struct Sound {
-    file: File,
+    audio: HandedAudio,
     ear: Ear,
     /// When audio last came.
     heard: Instant,
-    bytes: Vec<u8>,
     samples: Vec<f32>,
 }
 
 impl Sound {
-    fn new(file: File, ear: Ear) -> Self {
-        Self { file, ear, heard: Instant::now(), bytes: vec![0; 8192], samples: Vec::new() }
+    fn new(audio: HandedAudio, ear: Ear) -> Self {
+        Self { audio, ear, heard: Instant::now(), samples: Vec::new() }
     }
 
     /// What is said next, empty if nobody speaks; nothing if it is to stop.
     fn take(&mut self, enroller: &Enroller) -> Result<Option<Vec<f32>>, End> {
-        loop {
-            if enroller.stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let mut ready = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::IN)];
-            if poll(&mut ready, Some(&LOOK)).map_err(End::failed)? == 0 {
+        while !enroller.stop.load(Ordering::Relaxed) {
+            self.samples.clear();
+            if self.audio.read(LOOK, &mut self.samples).map_err(End::failed)? == 0 {
                 if self.heard.elapsed() >= LOST {
                     let text = format!("no sound from the microphone for {} s", LOST.as_secs());
                     return Err(End { result: EnrolResult::DeviceLost, ..End::failed(text) });
@@ -241,14 +227,6 @@ impl Sound {
                 self.ear.reset();
             }
             self.heard = Instant::now();
-            // The daemon writes whole samples, and never more than fits.
-            let count = self.file.read(&mut self.bytes).map_err(End::failed)?;
-            if count == 0 {
-                return Err(End::failed("the daemon stopped listening"));
-            }
-            let pairs = self.bytes[..count].as_chunks().0.iter();
-            self.samples.clear();
-            self.samples.extend(pairs.map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32768.0));
             let mut take = None;
             self.ear.push(&self.samples, |heard| match heard {
                 Heard::Level(dbfs, speech) => enroller.tell(EnrolStep::Level(dbfs, speech)),
@@ -259,5 +237,6 @@ impl Sound {
                 return Ok(take);
             }
         }
+        Ok(None)
     }
 }

@@ -1,10 +1,12 @@
 //! Audio for other programs: what was heard just now, then what is heard until they close.
 
+mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, ErrorKind, PipeWriter, Write as _};
 
+pub use self::reader::HandedAudio;
 use super::command::AudioStream;
 use crate::features::SAMPLE_RATE;
 

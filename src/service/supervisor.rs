@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::rule::Rule;
 use crate::models::{ModelError, Models};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// How often it looks around when nothing happens.
 const TICK: Duration = Duration::from_millis(250);
@@ -293,10 +293,8 @@ impl Supervisor {
 
     fn start_enrolment(&mut self, owner: &str, request: EnrolRequest) -> Result<(), CommandError> {
         self.claim.free(owner)?;
-        match self.store.check_free(&request.profile) {
-            Err(StoreError::Exists(_)) if request.replace => {}
-            other => other.map_err(|error| CommandError::Invalid(error.to_string()))?,
-        }
+        let free = self.store.check_free(&request.profile, request.replace);
+        free.map_err(|error| CommandError::Invalid(error.to_string()))?;
         let Some(models) = self.models.clone() else {
             return Err(CommandError::Failed("the models are not loaded yet; try again".into()));
         };
@@ -316,7 +314,10 @@ impl Supervisor {
             number,
             steps: self.steps.0.clone(),
         };
-        enroller.spawn().map_err(|error| CommandError::Failed(error.to_string()))?;
+        if let Err(error) = enroller.spawn() {
+            self.claim.stop(owner)?;
+            return Err(CommandError::Failed(error.to_string()));
+        }
         self.order(Order::OpenAudio(0, sender));
         Ok(())
     }

@@ -14,6 +14,7 @@ mod tests;
 use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use access::Access;
 pub use error::StoreError;
@@ -27,6 +28,11 @@ use crate::speaker::voice::Voice;
 const MAX_NAME: usize = 64;
 /// Larger files are not profiles.
 const MAX_BYTES: u64 = 64 << 20;
+
+/// Seconds since 1970, as what is stored says when it was made.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
 
 /// A folder of profiles, or the voices in the same folder.
 #[derive(Clone, Debug)]
@@ -110,25 +116,25 @@ impl<T: Kind> Store<T> {
         T::decode(&body).map_err(|reason| StoreError::Damaged { path, reason })
     }
 
-    /// Fails if one of this name cannot be added; asked before the work of enrolling.
-    pub fn check_free(&self, name: &str) -> Result<(), StoreError> {
+    /// Fails if one of this name could not be [`put`](Self::put); asked before the work of enrolling.
+    pub fn check_free(&self, name: &str, replace: bool) -> Result<(), StoreError> {
         let path = self.path(name)?;
         self.access.check_folder(&self.folder)?;
         self.known_lock()?;
         match path.symlink_metadata() {
-            Ok(_) => Err(T::exists(name.into())),
-            Err(_) => Ok(()),
+            Ok(_) if !replace => Err(T::exists(name.into())),
+            _ => Ok(()),
         }
     }
 
     /// Adds one; what has its name stays, even if it came a moment ago.
     pub fn add(&self, content: &T) -> Result<PathBuf, StoreError> {
-        self.write(content, false)
+        self.put(content, false)
     }
 
     /// Adds one, or replaces the one of its name: the old or the new is there, never a part.
     pub fn save(&self, content: &T) -> Result<PathBuf, StoreError> {
-        self.write(content, true)
+        self.put(content, true)
     }
 
     /// Deletes one.
@@ -166,7 +172,8 @@ impl<T: Kind> Store<T> {
         Ok(lock)
     }
 
-    fn write(&self, content: &T, replace: bool) -> Result<PathBuf, StoreError> {
+    /// [`Self::save`], or without `replace` [`Self::add`].
+    pub fn put(&self, content: &T, replace: bool) -> Result<PathBuf, StoreError> {
         let path = self.path(content.name())?;
         self.access.check_folder(&self.folder)?;
         let lock = match self.known_lock()? {

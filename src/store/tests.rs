@@ -44,10 +44,10 @@ fn what_was_saved_is_never_read_otherwise() {
     assert_eq!(store.names().unwrap(), <[String; 0]>::default());
     for name in ["anna", "Jörg", "a-b_c.2", &"x".repeat(64)] {
         let saved = profile(name, "hello \u{1f33b}\n\"sun\"");
-        store.check_free(name).unwrap();
+        store.check_free(name, false).unwrap();
         let path = store.save(&saved).unwrap();
         assert_eq!(store.load(name).unwrap(), saved);
-        assert!(matches!(store.check_free(name), Err(StoreError::Exists(taken)) if taken == name));
+        assert!(matches!(store.check_free(name, false), Err(StoreError::Exists(taken)) if taken == name));
         assert!(path.starts_with(store.folder()));
     }
     assert_eq!(store.names().unwrap().len(), 4);
@@ -83,7 +83,7 @@ fn a_name_never_leads_out_of_the_store() {
         bad(store.save(&profile(name, "x")).map(drop));
         bad(store.load(name).map(drop));
         bad(store.remove(name));
-        bad(store.check_free(name));
+        bad(store.check_free(name, false));
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     // The message does not pass control characters on to a terminal.
@@ -115,7 +115,7 @@ fn a_store_open_to_others_is_never_used() {
             let message = store.load("anna").unwrap_err().to_string();
             assert!(message.contains(&format!("chmod {closed:o} {}", place.display())), "{message}");
             if place != path {
-                for result in [store.check_free("bert"), store.save(&profile("bert", "x")).map(drop)] {
+                for result in [store.check_free("bert", false), store.save(&profile("bert", "x")).map(drop)] {
                     assert!(matches!(result, Err(StoreError::Open { path, .. }) if path == place));
                 }
             }
@@ -250,7 +250,7 @@ fn a_key_is_never_replaced_or_guessed() {
     let first = fs::read(&key).unwrap();
     assert_eq!(first.len(), 32);
     store.save(&profile("bert", "x")).unwrap();
-    store.voices().check_free("anna").unwrap();
+    store.voices().check_free("anna", false).unwrap();
     assert_eq!(fs::read(&key).unwrap(), first);
 
     // Another key, of a store beside it.
@@ -269,9 +269,11 @@ fn a_key_is_never_replaced_or_guessed() {
         assert!(found(store.save(&profile("carl", "x")).unwrap_err()), "{length}");
     }
     fs::remove_file(&key).unwrap();
-    for error in
-        [store.load("bert").map(drop), store.save(&profile("carl", "x")).map(drop), store.check_free("carl")]
-    {
+    for error in [
+        store.load("bert").map(drop),
+        store.save(&profile("carl", "x")).map(drop),
+        store.check_free("carl", false),
+    ] {
         let error = error.unwrap_err();
         assert!(matches!(&error, StoreError::NoKey { key: named, .. } if *named == key), "{error}");
     }
@@ -321,7 +323,7 @@ fn a_save_never_follows_a_link_to_another_file() {
     fs::write(&elsewhere, "mine").unwrap();
     store.save(&profile("bert", "x")).unwrap();
     symlink(&elsewhere, store.folder().join("anna.wakeword")).unwrap();
-    assert!(matches!(store.check_free("anna"), Err(StoreError::Exists(_))));
+    assert!(matches!(store.check_free("anna", false), Err(StoreError::Exists(_))));
     store.save(&profile("anna", "x")).unwrap();
     assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
     assert_eq!(store.load("anna").unwrap().phrase, "x");

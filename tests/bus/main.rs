@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod enrollment;
 mod harness;
 
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ use wakeword::engine::event::{Detection, Evidence, Reason};
 use wakeword::profile::{Profile, Scales};
 use wakeword::service::command::BusCondition;
 use wakeword::service::notice::{Notice, State, Status, WakeEvent};
-use zbus::{OwnedVariant, Variant};
+use zbus::OwnedVariant;
 
 const PROFILE: &str = "org.wakeword.Wakeword1.Profile";
 const ENROLLMENT: &str = "org.wakeword.Wakeword1.Enrollment";
@@ -475,40 +476,6 @@ fn strange_arguments_never_reach_the_supervisor() {
     let long = "x".repeat(1 << 20);
     client.daemon("Hold", &("mute", long.as_str(), long.as_str())).unwrap();
     assert!(service.told().len() < 400);
-}
-
-#[test]
-fn an_enrolment_never_gets_words_that_cannot_be_stored_and_never_outlives_its_claimant() {
-    let home = home();
-    let service = Service::start(&home, false);
-    let client = Client::new(&home);
-    let enrol = |member: &str| client.call(PATH, ENROLLMENT, member, &());
-    enrol("Claim").unwrap();
-    assert_eq!(service.told(), format!("claim {}", client.name()));
-    assert_eq!(refusal(enrol("Release")).0, "NotClaimed");
-    assert!(service.told().starts_with("release claim"));
-    assert_eq!(client.property(PATH, ENROLLMENT, "NumEnrollStages"), OwnedVariant::from(5u32));
-    let start = |phrase: &str, option: &str, value: Variant<'_>| {
-        let options = HashMap::from([(option, value)]);
-        refusal(client.call(PATH, ENROLLMENT, "EnrollStart", &("anna", phrase, options))).0
-    };
-    for (phrase, option, value) in [
-        ("", "replace", Variant::Bool(true)),
-        ("two\nlines", "replace", Variant::Bool(true)),
-        (&"x".repeat(201), "replace", Variant::Bool(true)),
-        ("hello", "user", Variant::Str("\u{1b}[31m".into())),
-        ("hello", "user", Variant::Bool(true)),
-        ("hello", "overwrite", Variant::Bool(true)),
-    ] {
-        assert_eq!(start(phrase, option, value), "InvalidArgument", "{phrase:?}");
-    }
-    assert!(service.told.is_empty());
-    assert_eq!(start(" hello ", "user", Variant::Str("Anna".into())), "AlreadyInUse");
-    let told = service.told();
-    assert!(told.contains("phrase: \"hello\", user: \"Anna\", replace: false"), "{told}");
-    let name = client.name();
-    drop(client);
-    assert_eq!(service.told(), format!("vanished {name}"));
 }
 
 /// Regenerate the files with `WAKEWORD_WRITE_XML=1 cargo test --release --test bus description`.

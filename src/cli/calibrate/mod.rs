@@ -29,8 +29,7 @@ Examples:
 
 Says what to expect of a profile at each threshold, from its own takes, and sets the one that fits. Recordings \
 of the room, in which nobody says the phrase, make the estimate surer: half an hour or more of television, \
-music and talk. A running daemon uses the new threshold when it reads its configuration again (kill -HUP). \
-docs/calibration.md says how far such estimates were from what was measured.")]
+music and talk. A running daemon uses the new threshold at once. docs/calibration.md says how far such estimates were from what was measured.")]
 pub struct Args {
     /// The profile's name
     name: String,

@@ -8,7 +8,6 @@ mod source;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -16,7 +15,7 @@ use wakeword::calibrate::{Expectation, Outlook, Room};
 use wakeword::enroll::{Quality, Session, TAKES, takes, text};
 use wakeword::models::Models;
 use wakeword::profile::Profile;
-use wakeword::store::StoreError;
+use wakeword::store::now;
 
 use self::live::Live;
 use self::screen::Screen;
@@ -66,11 +65,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     let store = context.store()?;
-    // Also when it is to be replaced: a name that cannot be stored is best known before the work.
-    match store.check_free(&args.name) {
-        Err(StoreError::Exists(_)) if args.replace => {}
-        other => other?,
-    }
+    store.check_free(&args.name, args.replace)?;
     let screen = Screen::new(args.json);
     let (models, profile) = if args.from.is_empty() {
         let mut live = Live::open(context, &args, &screen)?;
@@ -90,7 +85,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         let profile = learn(context, &models, &session, &args, &screen)?;
         (models, profile)
     };
-    let path = if args.replace { store.save(&profile)? } else { store.add(&profile)? };
+    let path = store.put(&profile, args.replace)?;
     let rule = context.rule();
     let expected = Outlook::new(&models, &profile, &rule, Room::default()).at(rule.threshold);
     report(&profile, &path, &expected, &screen)?;
@@ -110,7 +105,7 @@ fn learn(
     screen: &Screen,
 ) -> anyhow::Result<Arc<Profile>> {
     let mut profile = Profile::new(&args.name, &args.phrase, &models.fingerprint, session.learn()?);
-    profile.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    profile.created = now();
     profile.user = args.user.clone().unwrap_or_else(|| args.name.clone());
     for warning in session.warnings() {
         screen.warn(Some(&json!({ "event": "warning", "warning": warning })), &warning.to_string())?;

@@ -5,7 +5,6 @@ mod identify;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use serde_json::json;
@@ -14,6 +13,7 @@ use wakeword::enroll::takes;
 use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 use wakeword::speaker::voice::{self, Voice};
+use wakeword::store::now;
 
 use super::{Context, Outcome};
 
@@ -97,25 +97,16 @@ fn embed(net: &SpeakerNet, encoder: &mut SpeakerEncoder, file: &Path) -> Result<
 
 fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> anyhow::Result<Outcome> {
     let store = context.store()?.voices();
-    // Also when it is to be replaced: a name that cannot be stored is best known before the work.
-    match store.check_free(name) {
-        Err(wakeword::store::StoreError::VoiceExists(_)) if replace => {}
-        other => other?,
-    }
+    store.check_free(name, replace)?;
     let files = takes::files(from)?;
     anyhow::ensure!(!files.is_empty(), "no WAV or FLAC recordings in {}", from[0].display());
     let models = context.models()?;
     let embeddings = embed_files(&models.speaker, &files).into_iter().collect::<Result<Vec<_>, _>>()?;
     let embedding = voice::mean(embeddings.iter().map(|embedding| &embedding[..]));
     let clips = u32::try_from(files.len())?;
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    let path = store.save(&Voice {
-        name: name.into(),
-        created,
-        models: models.fingerprint.clone(),
-        clips,
-        embedding,
-    })?;
+    let models = models.fingerprint.clone();
+    let voice = Voice { name: name.into(), created: now(), models, clips, embedding };
+    let path = store.put(&voice, replace)?;
     writeln!(std::io::stdout(), "enrolled the voice of {name} from {clips} recordings: {}", path.display())?;
     Ok(Outcome::Done)
 }
