@@ -203,6 +203,48 @@ fn a_microphone_unplugged_or_missing_at_the_start_never_leaves_it_deaf() {
 }
 
 #[test]
+fn a_microphone_in_use_never_stays_unheard_once_it_is_free() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let _room = room(&home);
+    let held = home.path("held");
+    let plugin = home.path("libbusy.so");
+    let source = common::repository("tests/common/busy.c");
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-DPIC", "-o"])
+        .args([&plugin, &source])
+        .arg("-lasound")
+        .status();
+    assert!(compiled.unwrap().success());
+    let alsa = format!("pcm_type.busy {{ lib {plugin:?} }}\npcm.!default {{ type busy held {held:?} }}\n",);
+    std::fs::write(home.path("home/.asoundrc"), alsa).unwrap();
+    std::fs::write(&held, "").unwrap();
+    let mut daemon = Daemon::start(&home, QUIET);
+    let state = daemon.wait_for("no-device");
+    assert!(state["last_error"].as_str().unwrap().contains("in use"), "{state}");
+    std::fs::remove_file(&held).unwrap();
+    daemon.wait_until_it_hears();
+    home.play(&home.path("phrase.wav"));
+    daemon.wait_for_wake();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_machine_that_slept_never_wakes_up_deaf() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let _room = room(&home);
+    let mut daemon = Daemon::start(&home, QUIET);
+    daemon.wait_until_it_hears();
+    common::sleep::pretend(daemon.id(), &home.path(""));
+    let slept = format!("slept for {}", common::sleep::SECONDS);
+    daemon.wait("the sleep", |event| event["last_error"].as_str().is_some_and(|text| text.contains(&slept)));
+    daemon.wait_until_it_hears();
+    home.play(&home.path("phrase.wav"));
+    daemon.wait_for_wake();
+}
+
+#[test]
 fn a_bus_that_restarts_never_loses_the_daemon() {
     let _alone = alone();
     let mut home = home_with(16_000, 1);

@@ -5,6 +5,8 @@
 pub mod daemon;
 pub mod home;
 pub mod sandbox;
+#[cfg(target_arch = "x86_64")]
+pub mod sleep;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! What `make install` puts on a machine, and what its units let the program do.
 //!
 //! systemd itself judges the units here (`systemd-analyze`), and a bus with the installed policy its names.
-//! Their restrictions are applied as far as that goes without systemd as the first process:
+//! The user's unit runs under systemd where that may be started beside the machine's own (`manager`). The
+//! restrictions of both are applied as far as that goes without:
 //!
 //! - tried: a file system that is read-only but for the state folder (by landlock, in place of the unit's
 //!   mounts); no privileges to gain; and where root runs the tests, another user without privileges, and no
@@ -10,7 +11,9 @@
 //!   that is never writable and executable.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod manager;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -1,0 +1,113 @@
+//! The user's unit under a real service manager, with a real bus and a microphone: nothing of the unit is
+//! changed but the watchdog's time. Needs root, or what else lets systemd run beside the machine's own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::common::daemon::enrolled;
+use super::common::home::{Home, wait_until};
+use super::common::repository;
+use super::{INSTALLED, installed};
+
+/// Longest that hearing a phrase may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Manager<'a> {
+    home: &'a Home,
+    process: Child,
+}
+
+impl<'a> Manager<'a> {
+    /// `None` where none can run: its standard error says why.
+    fn start(home: &'a Home) -> Option<Self> {
+        let mut command = home.command("unshare");
+        command.args(["--mount", "--propagation", "private"]).arg(repository("tests/systemd/manager.sh"));
+        command.env("HOME_FOLDER", home.path("")).env("INSTALLED", INSTALLED.path());
+        let mut process = command.spawn().unwrap();
+        let socket = home.path("run/systemd/private");
+        let mut refused = false;
+        wait_until("the service manager", || {
+            refused = process.try_wait().unwrap().is_some();
+            refused || socket.exists()
+        });
+        (!refused).then_some(Self { home, process })
+    }
+
+    fn systemctl(&self, arguments: &[&str]) -> String {
+        let output = self.home.command("systemctl").arg("--user").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn property(&self, name: &str) -> String {
+        self.systemctl(&["show", "wakeword", "--value", "--property", name]).trim().to_owned()
+    }
+
+    #[track_caller]
+    fn wait_until_it_hears(&self) {
+        wait_until("listening", || self.property("StatusText").starts_with("listening"));
+    }
+}
+
+impl Drop for Manager<'_> {
+    fn drop(&mut self) {
+        // It stops its units first.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a subscriber sees of the phrase in the living room.
+fn woken(home: &Home, monitor: &Path) -> String {
+    let mut child = home.command(monitor).args(["monitor", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (sender, seen) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    // The first line tells the state, and that it follows.
+    seen.recv_timeout(PATIENCE).unwrap();
+    let _playing = home.start_playing(&repository("enroll/demo/living-room.flac"));
+    let woke = loop {
+        let line = seen.recv_timeout(PATIENCE).unwrap();
+        if line.contains("\"detected\"") {
+            break line;
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    woke
+}
+
+#[test]
+fn a_service_manager_never_lacks_an_answer() {
+    let home = Home::start();
+    enrolled(&home.path("home/.local/share/wakeword/profiles"));
+    let overrides = home.path("home/.config/systemd/user/wakeword.service.d");
+    std::fs::create_dir_all(&overrides).unwrap();
+    std::fs::write(overrides.join("watchdog.conf"), "[Service]\nWatchdogSec=3\n").unwrap();
+    let Some(manager) = Manager::start(&home) else {
+        eprintln!("not tried: no service manager may run here");
+        return;
+    };
+    // Returns when the program says that it is ready.
+    manager.systemctl(&["start", "wakeword"]);
+    manager.wait_until_it_hears();
+    assert!(woken(&home, &installed("usr/local/bin/wakeword")).contains("\"demo\""));
+
+    // Returns when the program says that it has reloaded.
+    manager.systemctl(&["reload", "wakeword"]);
+    assert_eq!(manager.property("ActiveState"), "active");
+
+    // A program that hangs is ended, and another takes its place.
+    let before = manager.property("MainPID");
+    manager.systemctl(&["kill", "--signal=STOP", "wakeword"]);
+    wait_until("another process", || !["0", &before].contains(&&*manager.property("MainPID")));
+    manager.wait_until_it_hears();
+    assert_eq!(manager.property("NRestarts"), "1");
+
+    manager.systemctl(&["stop", "wakeword"]);
+    assert_eq!(manager.property("Result"), "success");
+    assert_eq!(manager.property("ExecMainStatus"), "0");
+}
