@@ -29,7 +29,14 @@ pub fn ask_realtime_kit() -> Result<u32, PriorityError> {
     zbus::block_on(async {
         let bus = zbus::Connection::system().await?;
         let name = "org.freedesktop.RealtimeKit1";
-        let kit = zbus::Proxy::new(&bus, name, "/org/freedesktop/RealtimeKit1", name).await?;
+        let kit = zbus::proxy::Builder::<zbus::Proxy<'_>>::new(&bus)
+            .destination(name)
+            .path("/org/freedesktop/RealtimeKit1")
+            .interface(name)
+            // It answers for single properties only.
+            .cache_properties(zbus::proxy::CacheProperties::No)
+            .build()
+            .await?;
         let most: i32 = kit.get_property("MaxRealtimePriority").await?;
         let longest: i64 = kit.get_property("RTTimeUSecMax").await?;
         // The kit serves only processes that the kernel stops when they run wild.
@@ -56,4 +63,29 @@ fn capture_thread() -> io::Result<Option<u64>> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs RealtimeKit on the system bus"]
+    fn the_real_time_kit_never_gets_the_wrong_thread() {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let capture = std::thread::Builder::new().name(CAPTURE_THREAD.into());
+        let capture = capture.spawn(move || ended.recv()).unwrap();
+        let thread = loop {
+            if let Some(thread) = capture_thread().unwrap() {
+                break thread;
+            }
+        };
+        assert_eq!(ask_realtime_kit().unwrap(), PRIORITY);
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+        let values: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        // Priority and policy, of which 2 is round robin.
+        assert_eq!((values[37], values[38]), (&*PRIORITY.to_string(), "2"), "{stat}");
+        drop(end);
+        let _ = capture.join().unwrap();
+    }
 }

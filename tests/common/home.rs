@@ -132,7 +132,8 @@ impl Home {
             ("pipewire-pulse", Some("run/pulse/native")),
         ] {
             let mut command = self.command(program);
-            command.env("DBUS_SESSION_BUS_ADDRESS", &address);
+            // The machine's own bus leads to its users and devices.
+            command.env("DBUS_SESSION_BUS_ADDRESS", &address).env("DBUS_SYSTEM_BUS_ADDRESS", &address);
             self.sound.push(self.spawn(command));
             if let Some(socket) = socket {
                 wait_for_socket(&self.path(socket));
