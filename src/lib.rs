@@ -1,6 +1,7 @@
 //! Personalised wake-word detection: your phrase, your voice, on your device.
 #![forbid(unsafe_code)]
 
+pub mod acoustics;
 pub mod audio;
 pub mod batch;
 pub mod bus;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Frames;
+use crate::phrase::without;
+use crate::speaker::voice;
 
 /// An enrolled phrase: templates, voice and the scales that make scores comparable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,17 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// The voice: mean embedding of the takes, and of the takes in each other place; without the take `left_out`.
+    pub fn voices(&self, left_out: Option<usize>) -> Vec<Vec<f32>> {
+        let takes: Vec<&Take> = without(self.takes.iter().collect(), left_out);
+        let places = takes.iter().map(|take| take.elsewhere.len()).min().unwrap_or(0);
+        let here = voice::mean(takes.iter().map(|take| &*take.embedding));
+        let there = |place: usize| voice::mean(takes.iter().map(|take| &*take.elsewhere[place].embedding));
+        std::iter::once(here).chain((0..places).map(there)).collect()
+    }
+}
+
 /// One enrolment recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Take {
@@ -67,10 +80,24 @@ pub struct Take {
     pub cepstra: Frames,
     /// Speaker embedding of unit length, `[192]`.
     pub embedding: Vec<f32>,
-    /// Cepstra of the same frames with noise, `[n, 39]`.
-    pub noisy_cepstra: Frames,
-    /// Speaker embedding of the same, `[192]`.
-    pub noisy_embedding: Vec<f32>,
+    /// As it would sound in noise, in a room and over the telephone.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+impl Take {
+    /// Its cepstra, here and in other places.
+    pub fn cepstra_everywhere(&self) -> impl Iterator<Item = &Frames> {
+        std::iter::once(&self.cepstra).chain(self.elsewhere.iter().map(|place| &place.cepstra))
+    }
+}
+
+/// The phrase of a take as it would sound in another place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Cepstra of the same frames, `[n, 39]`.
+    pub cepstra: Frames,
+    /// Speaker embedding of unit length, `[192]`.
+    pub embedding: Vec<f32>,
 }
 
 /// Medians over the takes, each scored against the others.

@@ -8,7 +8,7 @@ use crate::keyword::score::t_norm;
 use crate::models::Models;
 use crate::phrase::{CepstralTemplates, costs, without};
 use crate::profile::{Profile, Take};
-use crate::speaker::{cosine, voice};
+use crate::speaker::cosine;
 
 /// A signal-to-noise ratio at which noise counts for nothing.
 const QUIET_DB: f32 = 60.0;
@@ -25,10 +25,7 @@ pub fn leave_one_out(models: &Models, profile: &Profile, rule: &Rule) -> Vec<f32
         let words = t_norm(&without(found, Some(index)), &cohort);
         let cohort = costs(&models.cohort.cepstra.best_matches(&take.cepstra));
         let cepstra = cepstral.score(&take.cepstra, &cohort, Some(index)).score;
-        let others = |embedding: fn(&Take) -> &[f32]| {
-            voice::mean(without(takes.iter().map(embedding).collect(), Some(index)))
-        };
-        let voices = [others(|take| &take.embedding), others(|take| &take.noisy_embedding)];
+        let voices = profile.voices(Some(index));
         let cosine = voices.iter().map(|voice| cosine(voice, &take.embedding)).fold(-1.0, f32::max);
         rule.fuse(&Evidence {
             keyword_score: words / profile.scales.keyword,

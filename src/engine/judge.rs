@@ -9,27 +9,24 @@ use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
 use crate::models::Models;
 use crate::phrase::{CepstralTemplates, costs};
-use crate::profile::Profile;
-use crate::speaker::{self, SpeakerEncoder, cosine, voice};
+use crate::profile::{Profile, Take};
+use crate::speaker::{self, SpeakerEncoder, cosine};
 
 /// One profile, ready to judge by.
 pub struct Reference {
     templates: CepstralTemplates,
-    /// Mean embedding of the takes, and of the takes with noise.
-    voices: [Vec<f32>; 2],
+    /// Mean embedding of the takes, and of the takes in each other place.
+    voices: Vec<Vec<f32>>,
     profile: Arc<Profile>,
 }
 
 impl Reference {
     /// Stacks the templates of `profile`.
     pub fn new(profile: Arc<Profile>) -> Self {
-        let takes = || profile.takes.iter();
-        let cepstra = takes().map(|take| &take.cepstra).chain(takes().map(|take| &take.noisy_cepstra));
-        let voices = [
-            voice::mean(takes().map(|take| &*take.embedding)),
-            voice::mean(takes().map(|take| &*take.noisy_embedding)),
-        ];
-        Self { templates: CepstralTemplates::new(cepstra), voices, profile }
+        let cepstra = profile.takes.iter().flat_map(Take::cepstra_everywhere);
+        let templates = CepstralTemplates::new(cepstra);
+        let voices = profile.voices(None);
+        Self { templates, voices, profile }
     }
 }
 

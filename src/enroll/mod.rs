@@ -2,7 +2,6 @@
 
 mod check;
 mod ear;
-mod noise;
 mod quality;
 mod session;
 pub mod takes;
@@ -17,6 +16,7 @@ pub use quality::{Problem, Quality, Reason};
 pub use session::{Report, Session, State, test};
 pub use trim::phrase_span;
 
+use crate::acoustics::{noisy, reverberated, telephone};
 use crate::features::mfcc::Mfcc;
 use crate::features::{Frames, SAMPLE_RATE};
 use crate::inference::VECTOR_DIM;
@@ -25,11 +25,13 @@ use crate::keyword::encoder::KeywordEncoder;
 use crate::keyword::score::{median, t_norm};
 use crate::models::Models;
 use crate::phrase::{self, CepstralTemplates, SURROUNDINGS};
-use crate::profile::{Scales, Take};
+use crate::profile::{Elsewhere, Scales, Take};
 use crate::speaker::{SpeakerEncoder, cosine, voice};
 
 /// Takes that are asked for.
 pub const TAKES: usize = 5;
+/// Takes that a profile keeps: each costs time whenever something like the phrase is heard.
+pub const MOST_TAKES: usize = 15;
 /// Takes needed for a profile.
 pub const MIN_TAKES: usize = 3;
 /// Takes needed for a profile that is one of a list.
@@ -41,6 +43,16 @@ const MIN_VOICE_SCALE: f32 = 0.2;
 
 /// Signal-to-noise ratio at which every take is learnt once more, in dB.
 const NOISY_SNR_DB: f32 = 10.0;
+
+/// Reverberation time of the room in which it is learnt, in seconds.
+const RT60: f32 = 0.5;
+
+/// A take as it would sound in noise, in a room and over the telephone.
+fn elsewhere(take: &[f32]) -> [Vec<f32>; 3] {
+    let mut line = take.to_vec();
+    telephone(&mut line);
+    [noisy(take, NOISY_SNR_DB), reverberated(take, RT60), line]
+}
 
 /// Longest phrase and user's name, in characters.
 const MAX_TEXT: usize = 200;
@@ -76,6 +88,13 @@ struct Analysed {
     vectors: Frames,
     /// Cepstra of the phrase and its surroundings.
     cepstra: Frames,
+}
+
+impl Analysed {
+    /// A take of which the phrase is all that is left.
+    fn earlier(take: &Take) -> Self {
+        Self { take: take.clone(), vectors: take.vectors.clone(), cepstra: take.cepstra.clone() }
+    }
 }
 
 /// Templates, embeddings and scales of `takes` (16 kHz mono).
@@ -138,17 +157,22 @@ impl<'a> Analyst<'a> {
         let frames = phrase::frames_of(within.clone());
         let frames = frames.start..frames.end.min(cepstra.rows());
 
-        let noisy = noise::noisy(samples, NOISY_SNR_DB);
-        let noisy = &noisy[around.clone()];
-        let noisy_cepstra = self.mfcc.cepstra(noisy);
         let net = &self.models.speaker;
+        let embedding = self.speaker.embed(net, audio, within.clone());
+        let mut elsewhere = elsewhere(samples).map(|copy| {
+            let audio = &copy[around.clone()];
+            let cepstra = self.mfcc.cepstra(audio).slice(frames.start, frames.end);
+            Elsewhere { cepstra, embedding: self.speaker.embed(net, audio, within.clone()) }
+        });
+        // Over the telephone everybody sounds alike: half the way there keeps strangers apart.
+        let [.., line] = &mut elsewhere;
+        line.embedding = voice::mean([&*embedding, &line.embedding]);
         let take = Take {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
             cepstra: cepstra.slice(frames.start, frames.end),
-            embedding: self.speaker.embed(net, audio, within.clone()),
-            noisy_cepstra: noisy_cepstra.slice(frames.start, frames.end),
-            noisy_embedding: self.speaker.embed(net, noisy, within),
+            embedding,
+            elsewhere: elsewhere.into(),
         };
         Some(Analysed { take, vectors, cepstra })
     }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::StoreError;
 use super::format::Format;
-use crate::features::mfcc;
+use crate::features::{Frames, mfcc};
 use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
@@ -51,7 +51,7 @@ pub trait Kind: Serialize + DeserializeOwned {
 }
 
 impl Kind for Profile {
-    const FORMAT: Format = Format { magic: b"WAKEWORD", version: 4, name: "a profile" };
+    const FORMAT: Format = Format { magic: b"WAKEWORD", version: 5, name: "a profile" };
     const EXTENSION: &'static str = "wakeword";
     const NOUN: &'static str = "profile";
     const ENROL: &'static str = "wakeword enroll NAME --phrase TEXT";
@@ -66,10 +66,12 @@ impl Kind for Profile {
 
     fn sound(&self) -> bool {
         let sound = self.takes.iter().all(|take| {
-            let parts =
-                [(&take.vectors, VECTOR_DIM), (&take.cepstra, mfcc::DIM), (&take.noisy_cepstra, mfcc::DIM)];
-            [&take.embedding, &take.noisy_embedding].iter().all(|embedding| embedding.len() == EMBEDDING_DIM)
-                && parts.iter().all(|(frames, dim)| frames.dim() == *dim && !frames.is_empty())
+            let frames = |frames: &Frames, dim| frames.dim() == dim && !frames.is_empty();
+            let heard =
+                |cepstra, embedding: &[f32]| frames(cepstra, mfcc::DIM) && embedding.len() == EMBEDDING_DIM;
+            frames(&take.vectors, VECTOR_DIM)
+                && heard(&take.cepstra, &take.embedding)
+                && take.elsewhere.iter().all(|place| heard(&place.cepstra, &place.embedding))
         });
         sound && !self.takes.is_empty()
     }

@@ -7,7 +7,7 @@ use super::transfer::TransferError;
 use super::*;
 use crate::features::{Frames, mfcc};
 use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
-use crate::profile::{Scales, Take};
+use crate::profile::{Elsewhere, Scales, Take};
 
 fn profile(name: &str, phrase: &str) -> Profile {
     let take = Take {
@@ -15,8 +15,10 @@ fn profile(name: &str, phrase: &str) -> Profile {
         vectors: Frames::from_vec(VECTOR_DIM, vec![0.5; 3 * VECTOR_DIM]),
         cepstra: Frames::from_vec(mfcc::DIM, vec![0.25; 4 * mfcc::DIM]),
         embedding: vec![0.1; EMBEDDING_DIM],
-        noisy_cepstra: Frames::from_vec(mfcc::DIM, vec![0.5; 4 * mfcc::DIM]),
-        noisy_embedding: vec![0.2; EMBEDDING_DIM],
+        elsewhere: vec![Elsewhere {
+            cepstra: Frames::from_vec(mfcc::DIM, vec![0.5; 4 * mfcc::DIM]),
+            embedding: vec![0.2; EMBEDDING_DIM],
+        }],
     };
     let scales = Scales { keyword: 1.0, cepstra: 2.0, voice: 3.0 };
     Profile { created: 1, ..Profile::new(name, phrase, "models", (vec![take; 3], scales)) }
@@ -203,12 +205,12 @@ fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
             );
         }
     }
-    for version in [3, 5, 255] {
+    for version in [4, 6, 255] {
         let mut other = whole.clone();
         other[8] = version;
         let key = fs::read(key_of(&store)).unwrap();
         fs::remove_file(key_of(&store)).unwrap();
-        refused(&other, &format!("another version of wakeword (format {version}, this one reads 4)"));
+        refused(&other, &format!("another version of wakeword (format {version}, this one reads 5)"));
         fs::write(key_of(&store), key).unwrap();
         set_mode(&key_of(&store), 0o600);
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::room::Rooms;
-use super::telephone::telephone;
+use crate::acoustics::room::Rooms;
+use crate::acoustics::telephone;
 use crate::audio::{AudioError, read_clip};
 use crate::enroll::takes::{TakesError, audio_files};
 use crate::features::level::{level_gain, noise_gain};

@@ -5,11 +5,8 @@ pub mod condition;
 pub mod dataset;
 pub mod measures;
 pub mod outcome;
-pub mod room;
-mod spectrum;
 pub mod streams;
 mod table;
-mod telephone;
 pub mod trials;
 
 use std::sync::Arc;
