@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -17,6 +18,7 @@ use common::home::{Home, Running, wait_until};
 use common::{PHRASE, PLAIN, cut, models, noise, seconds, takes, write_wav};
 use serde_json::Value;
 use wakeword::enroll::{Ear, Heard, Quality, Reason, Report, Session, State};
+use wakeword::profile::Profile;
 use wakeword::store::Store;
 
 /// Fainter than a quiet room, but no digital silence.
@@ -89,6 +91,30 @@ fn a_bad_take_is_never_learned_from_and_never_spoils_the_others() {
     let (learned, scales) = session.learn().unwrap();
     let samples: Vec<&[f32]> = takes().iter().map(|take| &take[..]).collect();
     assert!((learned, scales) == wakeword::enroll::learn(models(), &samples).unwrap());
+}
+
+#[test]
+fn takes_of_another_day_never_replace_nor_contradict_the_first() {
+    let of = |takes: &[Vec<f32>]| {
+        let mut session = Session::new(models().clone(), quality(), takes.len());
+        takes.iter().for_each(|take| assert!(session.take(take).accepted));
+        Profile::new("anna", PHRASE, &models().fingerprint, session.learn().unwrap())
+    };
+    let (first, all) = (of(&takes()[..3]), of(takes()));
+    let mut later = Session::adding_to(&first, models().clone(), quality(), 2);
+    // Even the first take is held against those that are there.
+    let stranger = later.take(cut(11.8, 15.0));
+    assert!(!stranger.accepted, "{stranger:?}");
+    assert_eq!(later.state(), State::Asking { take: 1, of: 2 });
+    takes()[3..].iter().for_each(|take| assert!(later.take(take).accepted));
+    assert_eq!(later.state(), State::Complete);
+    let (learned, scales) = later.learn().unwrap();
+    assert_eq!(learned, all.takes);
+    // Scales are those of five takes but for what lay around the phrases of the first three.
+    let near = |ours: f32, theirs: f32| assert!((ours / theirs - 1.0).abs() < 0.2, "{ours} is not {theirs}");
+    near(scales.keyword, all.scales.keyword);
+    near(scales.cepstra, all.scales.cepstra);
+    near(scales.voice, all.scales.voice);
 }
 
 #[test]
@@ -263,7 +289,7 @@ fn a_guided_enrolment_never_fails_a_patient_user() {
     let _alone = alone();
     let home = Home::start();
     let _room = room(&home);
-    let terminal = Terminal::start(&home, &[]);
+    let terminal = Terminal::start(&home, &["--keep-audio", "kept"]);
     // A rumble that begins with the take is another sound, not the noise of the room. And this room is so quiet
     // that the takes' own background is heard as a part of the phrase, which makes voices alike.
     // Whether so short a sound is speech at all differs from time to time.
@@ -292,8 +318,23 @@ fn a_guided_enrolment_never_fails_a_patient_user() {
     assert!(!home.path("store").exists());
     home.play(&recording(&home, "phrase", cut(18.3, 20.0)));
     terminal.wait_for("accepted: score", 1);
+    terminal.wait_for("a sentence without it", 1);
+    home.play(&recording(&home, "stranger", cut(11.8, 15.0)));
+    terminal.wait_for("refused (", 1);
     terminal.wait_for("enrolled \"hello sunflower\" as anna: 5 takes", 1);
     assert_eq!(Store::new(home.path("store")).load("anna").unwrap().takes.len(), 5);
+    // What was kept can be learned from again; beside it the profile gets takes of another day.
+    let add = || {
+        let mut command = home.command(env!("CARGO_BIN_EXE_wakeword"));
+        command.arg("--store").arg(home.path("store")).args(["enroll", "anna", "--add", "--from", "kept"]);
+        command.output().unwrap()
+    };
+    let kept = std::fs::metadata(home.path("kept/anna-5.wav")).unwrap();
+    assert_eq!(kept.permissions().mode() & 0o777, 0o600);
+    for takes in [10, 15, 15] {
+        assert!(add().status.success());
+        assert_eq!(Store::new(home.path("store")).load("anna").unwrap().takes.len(), takes);
+    }
     // For whoever wants to see the dialogue: `cargo test --release --test enroll guided -- --nocapture`.
     eprintln!("{}", terminal.text(&[]).trim_end());
 }
@@ -416,6 +457,21 @@ fn takes_by_key_never_need_a_terminal_and_colours_never_leave_one() {
     let Output { status, stdout, .. } = child.wait_with_output().unwrap();
     assert_eq!((status.code(), &stdout[..]), (Some(1), &b""[..]));
     assert!(!home.path("store").exists());
+}
+
+#[test]
+fn a_room_is_never_called_heard_beyond_what_was_heard() {
+    let _alone = alone();
+    let home = Home::start();
+    let _room = room(&home);
+    common::daemon::enrolled(&home.path("store"));
+    let mut command = home.command(env!("CARGO_BIN_EXE_wakeword"));
+    command.arg("--store").arg(home.path("store"));
+    let output = command.args(["calibrate", "demo", "--listen", "3s", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!((3.0..3.3).contains(&(line["room_hours"].as_f64().unwrap() * 3600.0)), "{line}");
+    assert_eq!(line["saved"], true);
 }
 
 // Through the daemon.

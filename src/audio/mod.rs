@@ -7,6 +7,7 @@ pub mod clock;
 mod error;
 mod file;
 mod flac;
+pub mod playback;
 mod resample;
 mod wav;
 

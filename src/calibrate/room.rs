@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::audio::AudioError;
 use crate::batch::{eval::verdict, hear};
 use crate::engine::Engine;
+use crate::engine::event::Event;
 use crate::engine::rule::Rule;
 use crate::features::SAMPLE_RATE;
 use crate::models::Models;
@@ -21,8 +22,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// Listens to one more recording, with a threshold that nothing reaches. One that breaks off counts as far as it was
-    /// heard.
+    /// Listens to one more recording. One that breaks off counts as far as it was heard.
     pub fn add(
         &mut self,
         models: &Arc<Models>,
@@ -30,18 +30,53 @@ impl Room {
         rule: &Rule,
         recording: &Path,
     ) -> Result<(), AudioError> {
-        let mut open = Profile::clone(profile);
-        open.settings.enabled = true;
-        open.settings.threshold = Some(f32::INFINITY);
-        let mut engine = Engine::new(models.clone(), &[Arc::new(open)], rule.clone());
-        let mut scores = Vec::new();
-        let (samples, end) = hear(&mut engine, recording, |event| {
-            if let Some(detection) = verdict(&event).filter(|heard| rule.words_suffice(&heard.evidence)) {
-                scores.push(detection.score);
-            }
-        });
-        self.hours += samples as f64 / SAMPLE_RATE as f64 / 3600.0;
-        self.scores.extend(scores);
+        let mut engine = open_engine(models, profile, rule);
+        let (samples, end) = hear(&mut engine, recording, |event| self.note(rule, &event));
+        self.hours += hours(samples);
         end
     }
+
+    fn note(&mut self, rule: &Rule, event: &Event) {
+        let detection = verdict(event).filter(|heard| rule.words_suffice(&heard.evidence));
+        self.scores.extend(detection.map(|detection| detection.score));
+    }
+}
+
+/// Listens to a room as it sounds now.
+pub struct Listener {
+    engine: Engine,
+    rule: Rule,
+    room: Room,
+}
+
+impl Listener {
+    /// For what `profile` would make of the room.
+    pub fn new(models: &Arc<Models>, profile: &Arc<Profile>, rule: &Rule) -> Self {
+        Self { engine: open_engine(models, profile, rule), rule: rule.clone(), room: Room::default() }
+    }
+
+    /// Takes in the next samples (16 kHz mono).
+    pub fn push(&mut self, samples: &[f32]) {
+        self.engine.push(samples, |event| self.room.note(&self.rule, &event));
+        self.room.hours += hours(samples.len() as u64);
+    }
+
+    /// Adds what was heard to `room`.
+    pub fn finish(mut self, room: &mut Room) {
+        self.engine.finish(|event| self.room.note(&self.rule, &event));
+        room.hours += self.room.hours;
+        room.scores.extend(self.room.scores);
+    }
+}
+
+fn hours(samples: u64) -> f64 {
+    samples as f64 / SAMPLE_RATE as f64 / 3600.0
+}
+
+/// An engine with a threshold that nothing reaches.
+fn open_engine(models: &Arc<Models>, profile: &Arc<Profile>, rule: &Rule) -> Engine {
+    let mut open = Profile::clone(profile);
+    open.settings.enabled = true;
+    open.settings.threshold = Some(f32::INFINITY);
+    Engine::new(models.clone(), &[Arc::new(open)], rule.clone())
 }

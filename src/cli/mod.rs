@@ -15,6 +15,7 @@ mod passphrase;
 mod profiles;
 mod run;
 mod sbi;
+mod source;
 mod speakers;
 mod status;
 mod which_bus;

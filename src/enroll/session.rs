@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::check::{Known, Measures};
 use super::quality::{Problem, Quality, Reason};
-use super::{Analysed, Analyst, EnrolError, MIN_TAKES, SAMPLE_RATE, conclude};
+use super::{Analysed, Analyst, EnrolError, MIN_TAKES, MOST_TAKES, SAMPLE_RATE, conclude};
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
@@ -20,6 +20,8 @@ pub struct Session {
     models: Arc<Models>,
     limits: Quality,
     wanted: usize,
+    /// How many of the good takes are those of an earlier session.
+    earlier: usize,
     good: Vec<Good>,
     /// A take that did not fit the only one before it: one of the two is wrong.
     doubted: Option<Good>,
@@ -32,6 +34,7 @@ pub struct Session {
 /// A take that can be learned from.
 struct Good {
     number: usize,
+    /// None are left of a take of an earlier session.
     samples: Vec<f32>,
     known: Known,
 }
@@ -74,23 +77,36 @@ pub enum State {
 impl Session {
     /// An enrolment of `wanted` takes.
     pub fn new(models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
-        Self { models, limits, wanted, good: Vec::new(), doubted: None, heard: 0, refused: 0 }
+        Self { models, limits, wanted, earlier: 0, good: Vec::new(), doubted: None, heard: 0, refused: 0 }
+    }
+
+    /// `wanted` more takes for `profile`: they have to fit those that it has.
+    pub fn adding_to(profile: &Profile, models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
+        let known = |take: &Take| Known::new(&models, Analysed::earlier(take));
+        let good = |take| Good { number: 0, samples: Vec::new(), known: known(take) };
+        let good: Vec<Good> = profile.takes.iter().map(good).collect();
+        Self { earlier: good.len(), good, ..Self::new(models.clone(), limits, wanted) }
     }
 
     /// What it waits for.
     pub fn state(&self) -> State {
-        if self.good.len() >= self.wanted {
+        if self.good() >= self.wanted {
             State::Complete
         } else if self.refused >= self.limits.dialogue.attempts {
             State::GivenUp
         } else {
-            State::Asking { take: self.good.len() + 1, of: self.wanted }
+            State::Asking { take: self.good() + 1, of: self.wanted }
         }
     }
 
-    /// Takes that will be learned from.
+    /// Takes of this session that will be learned from.
     pub fn good(&self) -> usize {
-        self.good.len()
+        self.good.len() - self.earlier
+    }
+
+    /// Their audio.
+    pub fn audio(&self) -> impl Iterator<Item = &[f32]> {
+        self.good[self.earlier..].iter().map(|good| &good.samples[..])
     }
 
     /// Judges a take (16 kHz mono, with the quiet around the phrase). An empty one stands for somebody
@@ -188,23 +204,24 @@ impl Session {
         for profile in profiles {
             let profiles = std::slice::from_ref(profile);
             let mut woken = 0;
-            for good in &self.good {
+            for good in &self.good[self.earlier..] {
                 let heard = test(&self.models, profiles, &Rule::default(), &good.samples);
                 woken += usize::from(matches!(heard, Some(Event::Accepted(_))));
             }
-            if woken as f32 >= self.limits.duplicate.share * self.good.len() as f32 {
+            if woken as f32 >= self.limits.duplicate.share * self.good() as f32 {
                 found.push(&**profile);
             }
         }
         found
     }
 
-    /// Templates, embeddings and scales of the good takes.
+    /// Templates, embeddings and scales of the good takes; of too many the first are left out.
     pub fn learn(&self) -> Result<(Vec<Take>, Scales), EnrolError> {
         if self.good.len() < MIN_TAKES {
             return Err(EnrolError::TooFew(self.good.len()));
         }
-        let takes: Vec<&Analysed> = self.good.iter().map(|good| good.known.analysed()).collect();
+        let latest = &self.good[self.good.len().saturating_sub(MOST_TAKES)..];
+        let takes: Vec<&Analysed> = latest.iter().map(|good| good.known.analysed()).collect();
         Ok(conclude(&self.models, &takes))
     }
 }

@@ -1,11 +1,13 @@
 //! `wakeword calibrate`
 
+mod listen;
 mod picture;
 mod words;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -26,16 +28,21 @@ Examples:
   wakeword calibrate anna
   wakeword calibrate anna --point strict --dry-run
   wakeword calibrate anna --room evening.wav --target 0.1/h --svg anna.svg
+  wakeword calibrate anna --listen 30m
 
 Says what to expect of a profile at each threshold, from its own takes, and sets the one that fits. Recordings \
 of the room, in which nobody says the phrase, make the estimate surer: half an hour or more of television, \
-music and talk. A running daemon uses the new threshold at once. docs/calibration.md says how far such estimates were from what was measured.")]
+music and talk. --listen hears it at the microphone, or through the running daemon, which wakes for nobody \
+meanwhile. A running daemon uses the new threshold at once. docs/calibration.md says how far such estimates were from what was measured.")]
 pub struct Args {
     /// The profile's name
     name: String,
     /// Recordings of the room without the phrase (WAV or FLAC)
     #[arg(long, num_args = 1.., value_name = "FILE")]
     room: Vec<PathBuf>,
+    /// Listen to the room for so long, such as 10m; nobody may say the phrase
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    listen: Option<Duration>,
     /// The most false wakes an hour, such as 0.1/h
     #[arg(long, value_name = "RATE", value_parser = per_hour, conflicts_with = "point")]
     target: Option<f64>,
@@ -76,10 +83,17 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
             outcome = Outcome::Partial;
         }
     }
+    if let Some(duration) = args.listen {
+        let heard = listen::listen(context, (&models, &profile, &rule), duration, &mut room)?;
+        if let Some(reason) = heard {
+            eprintln!("wakeword: {reason}; only what came before counts");
+            outcome = Outcome::Partial;
+        }
+    }
     let (hours, candidates) = (room.hours, room.scores.len());
     anyhow::ensure!(
-        args.room.is_empty() || hours > 0.0,
-        "no recording of the room could be heard; nothing was changed"
+        args.room.is_empty() && args.listen.is_none() || hours > 0.0,
+        "nothing of the room could be heard; nothing was changed"
     );
     let outlook = Outlook::new(&models, &profile, &rule, room);
     let chosen = match args.target {

@@ -95,7 +95,7 @@ fn try_one(models: &Arc<Models>, speaker: &Speaker) -> anyhow::Result<Tried> {
             return Ok(tried);
         }
     };
-    let mut session = session(models, recordings.len())?;
+    let mut session = session(models, None, recordings.len())?;
     for recording in &recordings {
         tried.reports.push(session.take(&recording.clip.samples));
     }

@@ -16,9 +16,10 @@ use wakeword::models::Models;
 use wakeword::profile::Profile;
 use wakeword::service::capture_options;
 
+use super::cue::Cue;
 use super::screen::{Screen, take_line, take_text};
-use super::source::{Ears, Source};
 use super::{Args, Context};
+use crate::cli::source::{Ears, Source};
 
 /// Longest wait for audio before keys and signals are looked at.
 const WAIT: Duration = Duration::from_millis(50);
@@ -33,6 +34,8 @@ pub struct Live<'a> {
     source: Option<Source>,
     /// Since when there is no sound from it.
     lost: Option<Instant>,
+    /// Whether sounds say when to speak.
+    cues: bool,
     limits: Quality,
     ear: Ear,
     stop: Arc<AtomicBool>,
@@ -64,6 +67,7 @@ impl<'a> Live<'a> {
             ears,
             source: Some(source),
             lost: None,
+            cues: !args.no_cues && !args.json,
             ear: Ear::new(&limits),
             limits,
             stop,
@@ -88,6 +92,9 @@ impl<'a> Live<'a> {
             let step = json!({ "event": "ask", "take": take, "of": of, "phrase": phrase });
             let samples = self.phrase(&step, &format!("take {take} of {of}: say {phrase:?}"))?;
             let report = session.take(&samples);
+            if !report.accepted {
+                self.cue(Cue::Again);
+            }
             self.screen.step(&take_line(&report), &take_text(&report))?;
         }
     }
@@ -110,7 +117,8 @@ impl<'a> Live<'a> {
                         rule.words(evidence),
                         evidence.speaker_score.unwrap_or_default()
                     );
-                    return Ok(self.screen.step(&step, &text)?);
+                    self.screen.step(&step, &text)?;
+                    return self.test_other(models, rule, profiles);
                 }
                 Some(Event::Rejected(rejection)) => {
                     let text = format!(
@@ -129,8 +137,45 @@ impl<'a> Live<'a> {
         Ok(self.screen.warn(Some(&json!({ "event": "test-failed" })), text)?)
     }
 
+    /// Asks for anything but the phrase, and says whether the daemon would wake for it.
+    fn test_other(
+        &mut self,
+        models: &Arc<Models>,
+        rule: &Rule,
+        profiles: &[Arc<Profile>],
+    ) -> anyhow::Result<()> {
+        let step = json!({ "event": "ask-other" });
+        let samples = self.phrase(&step, "test: now say a sentence without it")?;
+        let heard = test(models, profiles, rule, &samples);
+        let step = json!({ "event": "other", "heard": heard });
+        match heard {
+            _ if samples.is_empty() => self.screen.step(&step, "  nothing was said: left out")?,
+            Some(Event::Accepted(detection)) => {
+                let text = format!(
+                    "it would have woken: score {:.2} of {:.2} needed. If that was not the phrase, \
+                     `wakeword calibrate {} --point strict` makes it more careful",
+                    detection.score, detection.threshold, profiles[0].name
+                );
+                self.screen.warn(Some(&step), &text)?;
+            }
+            Some(Event::Rejected(rejection)) => {
+                let text = format!(
+                    "  refused ({}): score {:.2} of {:.2} needed",
+                    rejection.reason.describe(),
+                    rejection.detection.score,
+                    rejection.detection.threshold
+                );
+                self.screen.step(&step, &text)?;
+            }
+            _ => self.screen.step(&step, "  refused: nothing like the phrase was heard")?,
+        }
+        self.cue(Cue::Done);
+        Ok(())
+    }
+
     /// What is said next; nothing if nobody speaks.
     fn phrase(&mut self, step: &serde_json::Value, prompt: &str) -> anyhow::Result<Vec<f32>> {
+        self.cue(Cue::Ready);
         let by_key = if self.keys.is_some() { "; press Enter before and after it" } else { "" };
         self.screen.step(step, &format!("{prompt}{by_key}"))?;
         self.ear.reset();
@@ -163,6 +208,12 @@ impl<'a> Live<'a> {
                     Heard::Nothing => return Ok(Vec::new()),
                 }
             }
+        }
+    }
+
+    fn cue(&self, cue: Cue) {
+        if self.cues {
+            cue.play();
         }
     }
 

@@ -1,10 +1,11 @@
 //! `wakeword enroll`
 
+mod cue;
 mod files;
 pub mod gates;
+mod keep;
 mod live;
 mod screen;
-mod source;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,17 +30,22 @@ Examples:
   wakeword enroll anna --phrase \"hello sunflower\"
   wakeword enroll anna --phrase \"hello sunflower\" --from takes/
   wakeword enroll anna-lights --user anna --phrase \"lights on please\" --from 1.wav 2.wav 3.wav 4.wav 5.wav
+  wakeword enroll anna --add
 
-Without --from it asks for five takes at the microphone, and then for one more to see that it is accepted. \
+Without --from it asks for five takes at the microphone, then for one more to see that it is accepted, and for \
+something else to see that it is not. \
 Where a daemon runs, it listens through that, and what is said meanwhile wakes nobody. \
 Each take is said with a moment of quiet before and after. A phrase of a second or more, of three syllables \
-or more, keeps other people and chance out best. Nothing is saved before the end; Ctrl-C leaves nothing.")]
+or more, keeps other people and chance out best. Nothing is saved before the end; Ctrl-C leaves nothing.
+
+A voice is not the same in the morning, with a cold, or from across the room: --add learns takes of another \
+day beside those of the profile, which keeps the latest fifteen.")]
 pub struct Args {
     /// Name of the profile
     name: String,
     /// The phrase as text, to show with events
-    #[arg(long, value_name = "TEXT", value_parser = text)]
-    phrase: String,
+    #[arg(long, value_name = "TEXT", value_parser = text, required_unless_present = "add")]
+    phrase: Option<String>,
     /// Who says it, to show with events [default: the profile's name]
     #[arg(long, value_name = "NAME", value_parser = text)]
     user: Option<String>,
@@ -52,12 +58,21 @@ pub struct Args {
     /// Begin and end each take with the Enter key
     #[arg(long, conflicts_with = "from")]
     manual: bool,
+    /// Keep the takes in this folder, as WAV files; else no audio is kept
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    keep_audio: Option<PathBuf>,
+    /// Play no sounds; there are none with --json either
+    #[arg(long, conflicts_with = "from")]
+    no_cues: bool,
     /// Leave out the test at the end
     #[arg(long, conflicts_with = "from")]
     no_test: bool,
     /// Replace a profile of this name
     #[arg(long)]
     replace: bool,
+    /// Add takes to the profile of this name
+    #[arg(long, conflicts_with_all = ["phrase", "user", "replace"])]
+    add: bool,
     /// One JSON object a step and line
     #[arg(long)]
     json: bool,
@@ -65,35 +80,55 @@ pub struct Args {
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     let store = context.store()?;
-    store.check_free(&args.name, args.replace)?;
+    // One to add to is looked for before anybody speaks.
+    let before = if args.add { Some(store.load(&args.name)?) } else { None };
+    if before.is_none() {
+        store.check_free(&args.name, args.replace)?;
+    }
+    let phrase = before.as_ref().map(|profile| profile.phrase.clone()).or(args.phrase.clone());
+    let phrase = phrase.context("no phrase")?;
     let screen = Screen::new(args.json);
     let (models, profile) = if args.from.is_empty() {
+        if let Some(folder) = &args.keep_audio {
+            keep::folder(folder)?;
+        }
         let mut live = Live::open(context, &args, &screen)?;
         let models = context.models()?;
-        let mut session = session(&models, TAKES)?;
-        live.takes(&mut session, &args.phrase)?;
-        let profile = learn(context, &models, &session, &args, &screen)?;
+        let mut session = session(&models, before.as_ref(), TAKES)?;
+        live.takes(&mut session, &phrase)?;
+        let profile = learn(context, &models, &session, &args, (before, phrase), &screen)?;
         if !args.no_test {
             live.test(&models, &context.rule(), &profile)?;
+        }
+        if let Some(folder) = &args.keep_audio {
+            keep::takes(folder, &args.name, session.audio())?;
         }
         (models, profile)
     } else {
         let recordings = takes::read(&args.from)?;
         let models = context.models()?;
-        let mut session = session(&models, recordings.len())?;
+        let mut session = session(&models, before.as_ref(), recordings.len())?;
         files::takes(&mut session, &recordings, &screen)?;
-        let profile = learn(context, &models, &session, &args, &screen)?;
+        let profile = learn(context, &models, &session, &args, (before, phrase), &screen)?;
         (models, profile)
     };
-    let path = store.put(&profile, args.replace)?;
+    let path = store.put(&profile, args.replace || args.add)?;
     let rule = context.rule();
-    let expected = Outlook::new(&models, &profile, &rule, Room::default()).at(rule.threshold);
+    let threshold = profile.settings.threshold.unwrap_or(rule.threshold);
+    let expected = Outlook::new(&models, &profile, &rule, Room::default()).at(threshold);
     report(&profile, &path, &expected, &screen)?;
     Ok(Outcome::Done)
 }
 
-fn session(models: &Arc<Models>, wanted: usize) -> anyhow::Result<Session> {
-    Ok(Session::new(models.clone(), Quality::built_in()?, wanted))
+fn session(models: &Arc<Models>, before: Option<&Profile>, wanted: usize) -> anyhow::Result<Session> {
+    let limits = Quality::built_in()?;
+    let Some(profile) = before else { return Ok(Session::new(models.clone(), limits, wanted)) };
+    anyhow::ensure!(
+        profile.models == models.fingerprint,
+        "profile {:?} was made with other models; enrol again with --replace",
+        profile.name
+    );
+    Ok(Session::adding_to(profile, models.clone(), limits, wanted))
 }
 
 /// The profile of a complete session. What could be better about it is said.
@@ -102,11 +137,18 @@ fn learn(
     models: &Arc<Models>,
     session: &Session,
     args: &Args,
+    (before, phrase): (Option<Profile>, String),
     screen: &Screen,
 ) -> anyhow::Result<Arc<Profile>> {
-    let mut profile = Profile::new(&args.name, &args.phrase, &models.fingerprint, session.learn()?);
-    profile.created = now();
-    profile.user = args.user.clone().unwrap_or_else(|| args.name.clone());
+    let (takes, scales) = session.learn()?;
+    let profile = match before {
+        Some(before) => Profile { takes, scales, ..before },
+        None => {
+            let user = args.user.clone().unwrap_or_else(|| args.name.clone());
+            let new = Profile::new(&args.name, &phrase, &models.fingerprint, (takes, scales));
+            Profile { created: now(), user, ..new }
+        }
+    };
     for warning in session.warnings() {
         screen.warn(Some(&json!({ "event": "warning", "warning": warning })), &warning.to_string())?;
     }
