@@ -161,17 +161,19 @@ fn error_rates_never_depend_on_the_number_of_threads() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
     let run = |jobs: &str, scores: &str| {
-        let noise = ["--noise", "noise", "--snr", "10", "--json", "--jobs", jobs, "--scores", scores];
-        let (code, out, error) = eval_trials(folder.path(), &noise);
+        let mut arguments = vec!["--noise", "noise", "--snr", "10", "--reverb", "0.3", "--noisy-rooms"];
+        arguments.extend(["--json", "--jobs", jobs, "--scores", scores]);
+        let (code, out, error) = eval_trials(folder.path(), &arguments);
         assert_eq!(code, Some(0), "{error}");
         (out, fs::read_to_string(folder.path().join(scores)).unwrap())
     };
     let (out, scores) = run("1", "one.csv");
     assert_eq!(run("4", "four.csv"), (out.clone(), scores.clone()));
     let result: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(result["conditions"][0]["condition"], "clean");
-    assert_eq!(result["conditions"][1]["condition"], "10 dB");
-    for condition in result["conditions"].as_array().unwrap() {
+    let conditions = result["conditions"].as_array().unwrap();
+    let names: Vec<&str> = conditions.iter().map(|one| one["condition"].as_str().unwrap()).collect();
+    assert_eq!(names, ["clean", "10 dB", "room 0.3 s", "room 0.3 s, 10 dB"]);
+    for condition in conditions {
         assert_eq!(condition["rates"]["trials"], lines.len() - 1);
     }
     let clean = &result["conditions"][0]["rates"];

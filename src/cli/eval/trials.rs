@@ -23,9 +23,10 @@ use crate::cli::{Context, Outcome, output};
 /// Arguments of `eval trials`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 20,10 --scores scores.csv
-  wakeword eval trials tasks/dataset --table tasks.tsv --reverb 0.3,0.6 --telephone --level -45
+  wakeword eval trials tasks/dataset --table tasks.tsv --reverb 0.3,0.6 --telephone --level=-45
+  wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 10 --reverb 0.3 --noisy-rooms
 
 DATASET has a folder for each task, as for `wakeword batch autokws`. The table is tab-separated with the columns \
 task, speaker, kind and name; name is the test clip's, kind is pos, or a kind of negative: same_speaker (the owner \
@@ -33,7 +34,7 @@ with other words), same_word (somebody else with the phrase), or any other word.
 
 Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the \
 seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
-image method. Score = mean over tasks of \
+image method; with --noisy-rooms the noise is added to what arrives in the room. Score = mean over tasks of \
 miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the \
 same however many threads there are.")]
 pub struct Args {
@@ -54,6 +55,9 @@ pub struct Args {
     /// Reverberation times of rooms in seconds, in which the clips are said two metres away
     #[arg(long, value_name = "S", value_delimiter = ',')]
     reverb: Vec<f32>,
+    /// Each of these rooms with each of the signal-to-noise ratios too
+    #[arg(long, requires = "snr", requires = "reverb")]
+    noisy_rooms: bool,
     /// Hear the clips over a telephone line too
     #[arg(long)]
     telephone: bool,
@@ -75,25 +79,10 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
-    anyhow::ensure!(args.snr.iter().all(|snr| snr.is_finite()), "--snr takes numbers of dB");
     let tasks = trials::tasks(&args.dataset, args.solution.as_deref(), args.table.as_deref())?;
     let clips: usize = tasks.iter().map(|task| task.trials.len()).sum();
     anyhow::ensure!(clips > 0, "{}: no test clips", args.dataset.display());
-    let mut conditions = vec![Condition::Clean];
-    if let Some(folder) = &args.noise {
-        let noises = Arc::new(Noises::read(folder, args.seed)?);
-        conditions.extend(args.snr.iter().map(|snr| Condition::Noise(noises.clone(), *snr)));
-    }
-    for rt60 in &args.reverb {
-        anyhow::ensure!((0.1..=2.0).contains(rt60), "--reverb takes 0.1 to 2 seconds");
-        conditions.push(Condition::Room(Arc::new(Rooms::new(*rt60, args.seed)), *rt60));
-    }
-    conditions.extend(args.telephone.then_some(Condition::Telephone));
-    anyhow::ensure!(
-        args.level.iter().all(|dbfs| (-90.0..=0.0).contains(dbfs)),
-        "--level takes -90 to 0 dBFS"
-    );
-    conditions.extend(args.level.iter().copied().map(Condition::Level));
+    let conditions = conditions(args)?;
     let models = context.models()?;
     // The voice is asked always, so that every verdict has all its evidence.
     let rule = Rule { explain: true, ..context.rule() };
@@ -123,6 +112,35 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         by_condition.into_iter().map(|(name, decisions)| (name, Rates::of(&decisions, &rule))).collect();
     report(&rates, args.json)?;
     Ok(if warnings.into_inner() > 0 { Outcome::Partial } else { Outcome::Done })
+}
+
+/// The conditions asked for, clean first.
+fn conditions(args: &Args) -> anyhow::Result<Vec<Condition>> {
+    anyhow::ensure!(args.snr.iter().all(|snr| snr.is_finite()), "--snr takes numbers of dB");
+    anyhow::ensure!(
+        args.reverb.iter().all(|rt60| (0.1..=2.0).contains(rt60)),
+        "--reverb takes 0.1 to 2 seconds"
+    );
+    anyhow::ensure!(
+        args.level.iter().all(|dbfs| (-90.0..=0.0).contains(dbfs)),
+        "--level takes -90 to 0 dBFS"
+    );
+    let noises = args.noise.as_ref().map(|folder| Noises::read(folder, args.seed)).transpose()?.map(Arc::new);
+    let noisy = || noises.iter().flat_map(|noises| args.snr.iter().map(move |snr| (noises.clone(), *snr)));
+    let rooms: Vec<(Arc<Rooms>, f32)> =
+        args.reverb.iter().map(|rt60| (Arc::new(Rooms::new(*rt60, args.seed)), *rt60)).collect();
+    let mut conditions = vec![Condition::Clean];
+    conditions.extend(noisy().map(|(noises, snr)| Condition::Noise(noises, snr)));
+    conditions.extend(rooms.iter().map(|(rooms, rt60)| Condition::Room(rooms.clone(), *rt60)));
+    if args.noisy_rooms {
+        for (rooms, rt60) in &rooms {
+            let both = noisy().map(|(noises, snr)| Condition::NoisyRoom(rooms.clone(), *rt60, noises, snr));
+            conditions.extend(both);
+        }
+    }
+    conditions.extend(args.telephone.then_some(Condition::Telephone));
+    conditions.extend(args.level.iter().copied().map(Condition::Level));
+    Ok(conditions)
 }
 
 /// The decisions on the trials of `task` in each condition. A clip that cannot be read is left out.
