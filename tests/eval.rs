@@ -175,6 +175,18 @@ fn error_rates_never_depend_on_the_number_of_threads() {
     assert_eq!(names, ["clean", "10 dB", "room 0.3 s", "room 0.3 s, 10 dB"]);
     for condition in conditions {
         assert_eq!(condition["rates"]["trials"], lines.len() - 1);
+        // With one task the rates over tasks are those over clips.
+        let here = &condition["det"]["all"]["operating_point"];
+        for rate in ["miss_rate", "false_alarm_rate"] {
+            let difference =
+                here[rate].as_f64().unwrap() - condition["rates"][rate]["value"].as_f64().unwrap();
+            assert!(difference.abs() < 1e-9, "{rate}: {condition}");
+        }
+        assert_eq!(here["threshold"].as_f64().map(|threshold| threshold as f32), Some(1.6));
+        assert!(
+            condition["det"]["by_kind"]["same_speaker"]["points"][0]["miss_rate"].is_number(),
+            "{condition}"
+        );
     }
     let clean = &result["conditions"][0]["rates"];
     // Cut out of its surroundings, a near miss may pass; no true phrase may be missed for it.

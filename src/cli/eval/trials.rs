@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 use wakeword::batch::eval::condition::{Condition, Noises};
 use wakeword::batch::eval::room::Rooms;
-use wakeword::batch::eval::trials::{self, Decision, Estimate, Rates, Task};
+use wakeword::batch::eval::trials::{self, Decision, Estimate, Results, Task};
 use wakeword::batch::{autokws, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::event::Detection;
@@ -36,7 +36,9 @@ Noise is mixed into the test clips only: a recording of the folder and a place i
 seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
 image method; with --noisy-rooms the noise is added to what arrives in the room. Score = mean over tasks of \
 miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the \
-same however many threads there are.")]
+same however many threads there are.
+
+With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score).")]
 pub struct Args {
     /// Folder with one folder a task
     dataset: PathBuf,
@@ -105,12 +107,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     for task in decided {
         by_condition.iter_mut().zip(task).for_each(|(all, decisions)| all.1.extend(decisions));
     }
+    let sum_up = |(name, decisions)| Results::new(name, decisions, &rule);
+    let results: Vec<Results<'_>> = by_condition.into_iter().map(sum_up).collect();
     if let Some(path) = &args.scores {
-        write_scores(path, &by_condition).with_context(|| path.display().to_string())?;
+        write_scores(path, &results).with_context(|| path.display().to_string())?;
     }
-    let rates: Vec<(String, Rates)> =
-        by_condition.into_iter().map(|(name, decisions)| (name, Rates::of(&decisions, &rule))).collect();
-    report(&rates, args.json)?;
+    report(&results, args.json)?;
     Ok(if warnings.into_inner() > 0 { Outcome::Partial } else { Outcome::Done })
 }
 
@@ -174,9 +176,8 @@ fn one_task<'a>(
 }
 
 /// One line a verdict, and one without scores for each trial that came near nothing.
-fn write_scores(path: &Path, by_condition: &[(String, Vec<Decision<'_>>)]) -> anyhow::Result<()> {
-    let all =
-        || by_condition.iter().flat_map(|(name, decisions)| decisions.iter().map(move |one| (name, one)));
+fn write_scores(path: &Path, results: &[Results<'_>]) -> anyhow::Result<()> {
+    let all = || results.iter().flat_map(|one| one.decisions.iter().map(move |each| (&one.condition, each)));
     // What a verdict holds besides names, and a verdict's values in that order.
     let columns = all().find_map(|(_, one)| one.answer.verdicts.first()).map_or(Ok(Vec::new()), columns)?;
     let mut text = String::new();
@@ -221,23 +222,29 @@ fn line(text: &mut String, fields: impl Iterator<Item = String>) {
     text.push_str("\r\n");
 }
 
-fn report(rates: &[(String, Rates)], json: bool) -> anyhow::Result<()> {
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    conditions: &'a [Results<'a>],
+}
+
+fn report(results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        let conditions: Vec<Value> =
-            rates.iter().map(|(name, rates)| json!({ "condition": name, "rates": rates })).collect();
-        writeln!(out, "{}", json!({ "conditions": conditions }))?;
+        writeln!(out, "{}", serde_json::to_string(&Printed { conditions: results })?)?;
         return Ok(());
     }
     let titles = ["", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
-    let kinds: Vec<&String> = rates.first().map_or(Vec::new(), |(_, rates)| rates.by_kind.keys().collect());
+    let kinds: Vec<&String> = results.first().map_or(Vec::new(), |one| one.rates.by_kind.keys().collect());
     let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
     let titles: Vec<String> = titles.chain(["EER", "phrase EER", "voice EER"].map(str::to_owned)).collect();
     let mut table = output::table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
-    for (name, rates) in rates {
-        let score = rates.score;
-        let mut row =
-            vec![name.clone(), format!("{:.3} ({:.3} to {:.3})", score.value, score.low, score.high)];
+    for one in results {
+        let (rates, score) = (&one.rates, one.rates.score);
+        let mut row = vec![
+            one.condition.clone(),
+            format!("{:.3} ({:.3} to {:.3})", score.value, score.low, score.high),
+        ];
         row.extend([rates.miss_rate, rates.false_alarm_rate].map(percent));
         row.extend(
             kinds.iter().map(|kind| rates.by_kind.get(*kind).map_or("-".into(), |rate| percent(*rate))),
