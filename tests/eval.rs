@@ -4,12 +4,14 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use assert_cmd::cargo::cargo_bin;
 use common::repository;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -188,12 +190,68 @@ fn error_rates_never_depend_on_the_number_of_threads() {
             "{condition}"
         );
     }
+    assert_eq!((&result["partial"], &result["finished_tasks"]), (&false.into(), &1.into()), "{out}");
     let clean = &result["conditions"][0]["rates"];
     // Cut out of its surroundings, a near miss may pass; no true phrase may be missed for it.
     let missed = &clean["miss_rate"]["value"];
     assert_eq!((missed, &clean["equal_error_rate"]), (&0.0.into(), &0.0.into()), "{out}");
     let heard = |condition: &str| scores.lines().filter(|line| line.starts_with(condition)).count();
     assert!(heard("clean,demo,anna,") >= lines.len() - 1 && heard("10 dB,demo,anna,") >= lines.len() - 1);
+}
+
+/// Runs the program until a line on stderr has `sign`, sends `signal` and says how it ended.
+fn interrupt(folder: &Path, arguments: &[&str], sign: &str, signal: Signal) -> (Option<i32>, Value, String) {
+    let mut command = Command::new(cargo_bin!("wakeword"));
+    command.args(arguments).args(["--jobs", "1", "--json"]).env_clear().env("WAKEWORD_CONFIG", "/dev/null");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.current_dir(folder).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(sign)), "it ended before {sign}");
+    common::daemon::signal(child.id(), signal);
+    let error: String = lines.collect();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap(), error)
+}
+
+#[test]
+fn a_task_that_was_interrupted_never_counts() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let mut table = lines.clone();
+    for name in ["later", "never"] {
+        fs::create_dir_all(folder.path().join("tasks").join(name)).unwrap();
+        for part in ["enroll", "test"] {
+            symlink(
+                folder.path().join("tasks/demo").join(part),
+                folder.path().join("tasks").join(name).join(part),
+            )
+            .unwrap();
+        }
+        table.extend(lines[1..].iter().map(|line| line.replacen("demo", name, 1)));
+    }
+    // Its own clips, of which the first cannot be read: that it is named says that the task has begun.
+    let test = folder.path().join("tasks/later/test");
+    fs::remove_file(&test).unwrap();
+    fs::create_dir(&test).unwrap();
+    for clip in fs::read_dir(folder.path().join("tasks/demo/test")).unwrap().map(Result::unwrap) {
+        symlink(clip.path(), test.join(clip.file_name())).unwrap();
+    }
+    fs::remove_file(test.join("0.wav")).unwrap();
+    fs::write(test.join("0.wav"), "no audio").unwrap();
+    fs::write(folder.path().join("table.tsv"), table.join("\n")).unwrap();
+
+    let arguments = ["eval", "trials", "tasks", "--table", "table.tsv", "--reverb", "0.3,0.4,0.5"];
+    let files = ["--scores", "scores.csv"];
+    let (code, result, error) =
+        interrupt(folder.path(), &[&arguments[..], &files].concat(), "0.wav", Signal::INT);
+    assert_eq!(code, Some(130), "{error}");
+    assert!(error.contains("1 of 3 tasks"), "{error}");
+    assert_eq!((&result["partial"], &result["finished_tasks"]), (&true.into(), &1.into()), "{result}");
+    for condition in result["conditions"].as_array().unwrap() {
+        assert_eq!(condition["rates"]["trials"], lines.len() - 1);
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("scores.csv").lines().skip(1).all(|line| line.contains(",demo,anna,")));
 }
 
 #[test]
@@ -248,4 +306,28 @@ fn false_accepts_never_depend_on_the_shards() {
         fs::write(folder.path().join(file), run(&[&streams[..], &["--shard", shard]].concat())).unwrap();
     }
     assert_eq!(run(&["batch", "merge", "1.json", "2.json"]), whole);
+}
+
+#[test]
+fn recordings_that_were_not_heard_never_pass_for_quiet_ones() {
+    let folder = TempDir::new().unwrap();
+    common::daemon::enrolled(&folder.path().join("store"));
+    symlink(repository("enroll/demo/living-room.flac"), folder.path().join("<b>.flac")).unwrap();
+    fs::write(folder.path().join("broken.wav"), "no audio").unwrap();
+    let streams = ["--store", "store", "eval", "streams", "<b>.flac", "broken.wav"];
+    let later = ["<b>.flac"; 30];
+    let (code, result, error) =
+        interrupt(folder.path(), &[&streams[..], &later].concat(), "broken.wav", Signal::TERM);
+    assert_eq!(code, Some(143), "{error}");
+    let minute = result["recordings"][0]["profile_hours"].as_f64().unwrap();
+    assert!(result["profile_hours"].as_f64().unwrap() < 20.0 * minute, "{result}");
+    assert_eq!((&result["partial"], &result["recordings"][31]["profile_hours"]), (&true.into(), &0.0.into()));
+
+    fs::write(folder.path().join("partial.json"), result.to_string()).unwrap();
+    let mut merge = Command::new(cargo_bin!("wakeword"));
+    merge.args(["batch", "merge", "partial.json"]).env_clear().env("WAKEWORD_CONFIG", "/dev/null");
+    let output = merge.current_dir(folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("1/1 was ended before"), "{error}");
 }

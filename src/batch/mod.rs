@@ -18,9 +18,15 @@ use crate::engine::event::Event;
 
 /// Has `engine`, at the beginning of a stream, hear a recording to its end, or to where it breaks off. Says how
 /// many samples at 16 kHz that were.
-pub fn hear(
+pub fn hear(engine: &mut Engine, recording: &Path, sink: impl FnMut(Event)) -> (u64, Result<(), AudioError>) {
+    hear_until(engine, recording, || false, sink)
+}
+
+/// As [`hear`], or to where `stop` says so: it is asked before every block.
+pub fn hear_until(
     engine: &mut Engine,
     recording: &Path,
+    stop: impl Fn() -> bool,
     mut sink: impl FnMut(Event),
 ) -> (u64, Result<(), AudioError>) {
     let mut source = match FileSource::open(recording) {
@@ -29,6 +35,9 @@ pub fn hear(
     };
     let (mut samples, mut heard) = (Vec::new(), 0);
     let end = loop {
+        if stop() {
+            break Ok(());
+        }
         samples.clear();
         let more = source.read(&mut samples);
         heard += samples.len() as u64;

@@ -1,23 +1,23 @@
 //! `wakeword eval trials`
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::Value;
 use wakeword::batch::eval::condition::{Condition, Noises};
 use wakeword::batch::eval::room::Rooms;
 use wakeword::batch::eval::trials::{self, Decision, Estimate, Results, Task};
 use wakeword::batch::{autokws, write_whole};
 use wakeword::engine::Engine;
-use wakeword::engine::event::Detection;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 
+use super::scores;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
 
 /// Arguments of `eval trials`.
@@ -38,7 +38,10 @@ image method; with --noisy-rooms the noise is added to what arrives in the room.
 miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the \
 same however many threads there are.
 
-With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score).")]
+With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score).
+
+Ctrl-C ends the run and shows what it has, of the tasks that were finished, marked as partial; the exit status is \
+130.")]
 pub struct Args {
     /// Folder with one folder a task
     dataset: PathBuf,
@@ -85,35 +88,48 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let clips: usize = tasks.iter().map(|task| task.trials.len()).sum();
     anyhow::ensure!(clips > 0, "{}: no test clips", args.dataset.display());
     let conditions = conditions(args)?;
-    let models = context.models()?;
-    // The voice is asked always, so that every verdict has all its evidence.
-    let rule = Rule { explain: true, ..context.rule() };
-
-    // Hidden by the library where stderr is no terminal.
-    let progress = ProgressBar::new((clips * conditions.len()) as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} clips, {eta} left")?);
-    let warnings = AtomicUsize::new(0);
-    let warn = |warning: String| {
-        warnings.fetch_add(1, Ordering::Relaxed);
-        progress.suspend(|| eprintln!("wakeword: {warning}"));
+    let run = Run {
+        models: context.models()?,
+        // The voice is asked always, so that every verdict has all its evidence.
+        rule: Rule { explain: true, ..context.rule() },
+        // Hidden by the library where stderr is no terminal.
+        progress: ProgressBar::new((clips * conditions.len()) as u64)
+            .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} clips, {eta} left")?),
+        conditions,
+        interrupt: Interrupt::listen(&Interrupt::USUAL)?,
+        warnings: AtomicUsize::new(0),
     };
-    let decide = |task| one_task(&models, &rule, task, &conditions, &warn, &progress);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
-    let decided: Vec<Vec<Vec<Decision<'_>>>> = pool.install(|| tasks.par_iter().map(decide).collect());
-    progress.finish_and_clear();
+    let decided: Vec<Option<Vec<Vec<Decision<'_>>>>> =
+        pool.install(|| tasks.par_iter().map(|task| run.task(task)).collect());
+    run.progress.finish_and_clear();
 
-    let mut by_condition: Vec<(String, Vec<Decision<'_>>)> =
-        conditions.iter().map(|condition| (condition.name(), Vec::new())).collect();
-    for task in decided {
-        by_condition.iter_mut().zip(task).for_each(|(all, decisions)| all.1.extend(decisions));
+    let finished = decided.iter().flatten().count();
+    let interrupted = if finished < tasks.len() { run.interrupt.signal() } else { None };
+    if let Some(signal) = interrupted {
+        eprintln!("wakeword: interrupted: {finished} of {} tasks are finished", tasks.len());
+        if finished == 0 {
+            return Ok(Outcome::Interrupted(signal));
+        }
     }
-    let sum_up = |(name, decisions)| Results::new(name, decisions, &rule);
-    let results: Vec<Results<'_>> = by_condition.into_iter().map(sum_up).collect();
+    let mut by_condition: Vec<Vec<Decision<'_>>> = run.conditions.iter().map(|_| Vec::new()).collect();
+    for task in decided.into_iter().flatten() {
+        by_condition.iter_mut().zip(task).for_each(|(all, decisions)| all.extend(decisions));
+    }
+    let named = run.conditions.iter().zip(by_condition);
+    let results: Vec<Results<'_>> =
+        named.map(|(condition, decisions)| Results::new(condition.name(), decisions, &run.rule)).collect();
     if let Some(path) = &args.scores {
-        write_scores(path, &results).with_context(|| path.display().to_string())?;
+        let text = scores::csv(&results)?;
+        write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
     }
-    report(&results, args.json)?;
-    Ok(if warnings.into_inner() > 0 { Outcome::Partial } else { Outcome::Done })
+    let done = Done { tasks: tasks.len(), finished };
+    print(&done, &results, args.json)?;
+    Ok(match interrupted {
+        Some(signal) => Outcome::Interrupted(signal),
+        None if run.warnings.into_inner() > 0 => Outcome::Partial,
+        None => Outcome::Done,
+    })
 }
 
 /// The conditions asked for, clean first.
@@ -145,101 +161,104 @@ fn conditions(args: &Args) -> anyhow::Result<Vec<Condition>> {
     Ok(conditions)
 }
 
-/// The decisions on the trials of `task` in each condition. A clip that cannot be read is left out.
-fn one_task<'a>(
-    models: &Arc<Models>,
-    rule: &Rule,
-    task: &'a Task,
-    conditions: &[Condition],
-    warn: &(dyn Fn(String) + Sync),
-    progress: &ProgressBar,
-) -> Vec<Vec<Decision<'a>>> {
-    let warn = |warning: String| warn(format!("{}: {warning}", task.name));
-    let profile = autokws::enrol(models, &task.enroll, &warn).map(Arc::new);
-    let mut engine = Engine::new(models.clone(), profile.as_slice(), rule.clone());
-    let mut decided = Vec::new();
-    for condition in conditions {
-        let mut decisions = Vec::new();
-        for trial in &task.trials {
-            match trials::answer(&mut engine, task, &trial.path, condition) {
-                Ok(answer) => decisions.push(Decision { task, trial, answer }),
-                Err(error) => {
-                    engine.reset();
-                    warn(format!("{error}; left out"));
+/// What all tasks share.
+struct Run {
+    models: Arc<Models>,
+    rule: Rule,
+    conditions: Vec<Condition>,
+    progress: ProgressBar,
+    interrupt: Interrupt,
+    warnings: AtomicUsize,
+}
+
+impl Run {
+    /// The decisions on the trials of `task` in each condition; `None` if it was interrupted. A clip that cannot
+    /// be read is left out.
+    fn task<'a>(&self, task: &'a Task) -> Option<Vec<Vec<Decision<'a>>>> {
+        if self.interrupt.asked() {
+            return None;
+        }
+        let warn = |warning: String| {
+            self.warnings.fetch_add(1, Ordering::Relaxed);
+            self.progress.suspend(|| eprintln!("wakeword: {}: {warning}", task.name));
+        };
+        let profile = autokws::enrol(&self.models, &task.enroll, &warn).map(Arc::new);
+        let mut engine = Engine::new(self.models.clone(), profile.as_slice(), self.rule.clone());
+        let mut decided = Vec::new();
+        for condition in &self.conditions {
+            let mut decisions = Vec::new();
+            for trial in &task.trials {
+                if self.interrupt.asked() {
+                    return None;
                 }
+                match trials::answer(&mut engine, task, &trial.path, condition) {
+                    Ok(answer) => decisions.push(Decision { task, trial, answer }),
+                    Err(error) => {
+                        engine.reset();
+                        warn(format!("{error}; left out"));
+                    }
+                }
+                self.progress.inc(1);
             }
-            progress.inc(1);
+            decided.push(decisions);
         }
-        decided.push(decisions);
+        Some(decided)
     }
-    decided
 }
 
-/// One line a verdict, and one without scores for each trial that came near nothing.
-fn write_scores(path: &Path, results: &[Results<'_>]) -> anyhow::Result<()> {
-    let all = || results.iter().flat_map(|one| one.decisions.iter().map(move |each| (&one.condition, each)));
-    // What a verdict holds besides names, and a verdict's values in that order.
-    let columns = all().find_map(|(_, one)| one.answer.verdicts.first()).map_or(Ok(Vec::new()), columns)?;
-    let mut text = String::new();
-    let titles = ["condition", "task", "speaker", "kind", "clip", "accepted"].map(str::to_owned);
-    line(&mut text, titles.into_iter().chain(columns.iter().map(|(title, _)| title.clone())));
-    for (condition, one) in all() {
-        let file = autokws::file_name(&one.trial.path).to_string_lossy().into_owned();
-        let accepted = u8::from(one.answer.accepted).to_string();
-        let names = [condition, &one.task.name, &one.task.speaker, &one.trial.kind, &file, &accepted]
-            .map(String::clone);
-        if one.answer.verdicts.is_empty() {
-            line(&mut text, names.into_iter().chain(columns.iter().map(|_| String::new())));
-            continue;
-        }
-        for verdict in &one.answer.verdicts {
-            let values = self::columns(verdict)?.into_iter().map(|(_, value)| value);
-            line(&mut text, names.iter().cloned().chain(values));
-        }
+/// How much of a run was done.
+struct Done {
+    /// All of them.
+    tasks: usize,
+    /// Those that count.
+    finished: usize,
+}
+
+impl Done {
+    /// Whether the run was ended too early.
+    fn partial(&self) -> bool {
+        self.finished < self.tasks
     }
-    Ok(write_whole(path, text.as_bytes())?)
-}
-
-/// Titles and values of what a verdict measured.
-fn columns(verdict: &Detection) -> anyhow::Result<Vec<(String, String)>> {
-    let Value::Object(fields) = serde_json::to_value(verdict)? else { return Ok(Vec::new()) };
-    let measured = fields.into_iter().filter(|(_, value)| !value.is_string());
-    // An infinite score, where nothing could be aligned, is no number in JSON.
-    let text = |value: Value| if value.is_null() { String::new() } else { value.to_string() };
-    Ok(measured.map(|(title, value)| (title, text(value))).collect())
-}
-
-/// A line of CSV (RFC 4180).
-fn line(text: &mut String, fields: impl Iterator<Item = String>) {
-    let quoted = |field: String| {
-        if field.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field
-        }
-    };
-    text.push_str(&fields.map(quoted).collect::<Vec<_>>().join(","));
-    text.push_str("\r\n");
 }
 
 /// What `--json` prints.
 #[derive(serde::Serialize)]
 struct Printed<'a> {
+    tasks: usize,
+    finished_tasks: usize,
+    partial: bool,
     conditions: &'a [Results<'a>],
 }
 
-fn report(results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
+fn print(done: &Done, results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string(&Printed { conditions: results })?)?;
+        let line = Printed {
+            tasks: done.tasks,
+            finished_tasks: done.finished,
+            partial: done.partial(),
+            conditions: results,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
         return Ok(());
     }
-    let titles = ["", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
-    let kinds: Vec<&String> = results.first().map_or(Vec::new(), |one| one.rates.by_kind.keys().collect());
-    let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
-    let titles: Vec<String> = titles.chain(["EER", "phrase EER", "voice EER"].map(str::to_owned)).collect();
+    let (titles, rows) = summary(results);
     let mut table = output::table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
-    for one in results {
+    table.add_rows(rows);
+    writeln!(out, "{table}")?;
+    if done.partial() {
+        writeln!(out, "partial: {} of {} tasks", done.finished, done.tasks)?;
+    }
+    Ok(())
+}
+
+/// Titles and rows of the table of results, one row a condition.
+fn summary(results: &[Results<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
+    let kinds: Vec<&String> = results.first().map_or(Vec::new(), |one| one.rates.by_kind.keys().collect());
+    let titles = ["condition", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
+    let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
+    let titles = titles.chain(["EER", "phrase EER", "voice EER"].map(str::to_owned)).collect();
+    let row = |one: &Results<'_>| {
         let (rates, score) = (&one.rates, one.rates.score);
         let mut row = vec![
             one.condition.clone(),
@@ -251,10 +270,9 @@ fn report(results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
         );
         let equal = [rates.equal_error_rate, rates.phrase_equal_error_rate, rates.speaker_equal_error_rate];
         row.extend(equal.map(|rate| rate.map_or("-".into(), |rate| format!("{:.1} %", 100.0 * rate))));
-        table.add_row(row);
-    }
-    writeln!(out, "{table}")?;
-    Ok(())
+        row
+    };
+    (titles, results.iter().map(row).collect())
 }
 
 fn percent(rate: Estimate) -> String {
