@@ -162,15 +162,16 @@ fn eval_trials(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, Strin
 fn error_rates_never_depend_on_the_number_of_threads() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
-    let run = |jobs: &str, scores: &str| {
+    let run = |jobs: &str| {
         let mut arguments = vec!["--noise", "noise", "--snr", "10", "--reverb", "0.3", "--noisy-rooms"];
-        arguments.extend(["--json", "--jobs", jobs, "--scores", scores]);
+        arguments.extend(["--json", "--jobs", jobs, "--scores", "scores.csv", "--report", "report.html"]);
         let (code, out, error) = eval_trials(folder.path(), &arguments);
         assert_eq!(code, Some(0), "{error}");
-        (out, fs::read_to_string(folder.path().join(scores)).unwrap())
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        (out, read("scores.csv"), read("report.html"))
     };
-    let (out, scores) = run("1", "one.csv");
-    assert_eq!(run("4", "four.csv"), (out.clone(), scores.clone()));
+    let (out, scores, report) = run("1");
+    assert_eq!(run("4"), (out.clone(), scores.clone(), report));
     let result: Value = serde_json::from_str(&out).unwrap();
     let conditions = result["conditions"].as_array().unwrap();
     let names: Vec<&str> = conditions.iter().map(|one| one["condition"].as_str().unwrap()).collect();
@@ -241,7 +242,7 @@ fn a_task_that_was_interrupted_never_counts() {
     fs::write(folder.path().join("table.tsv"), table.join("\n")).unwrap();
 
     let arguments = ["eval", "trials", "tasks", "--table", "table.tsv", "--reverb", "0.3,0.4,0.5"];
-    let files = ["--scores", "scores.csv"];
+    let files = ["--scores", "scores.csv", "--report", "report.html"];
     let (code, result, error) =
         interrupt(folder.path(), &[&arguments[..], &files].concat(), "0.wav", Signal::INT);
     assert_eq!(code, Some(130), "{error}");
@@ -252,6 +253,43 @@ fn a_task_that_was_interrupted_never_counts() {
     }
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(read("scores.csv").lines().skip(1).all(|line| line.contains(",demo,anna,")));
+    assert!(read("report.html").contains("Partial: the run was ended after 1 of 3 tasks"));
+}
+
+#[test]
+fn a_report_never_takes_a_name_for_html_and_never_needs_anything_else() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let test = folder.path().join("tasks/demo/test");
+    fs::rename(test.join("0.wav"), test.join("<b>&.wav")).unwrap();
+    // What is accepted there counts as a false alarm, so that it is listed.
+    let table = lines.join("\n").replace("pos\t", "<i>\t").replace("\t0.wav", "\t<b>&.wav");
+    fs::write(folder.path().join("table.tsv"), table + "\n").unwrap();
+    let (code, _, error) = eval_trials(folder.path(), &["--report", "new/report.html"]);
+    assert_eq!(code, Some(0), "{error}");
+    let report = fs::read_to_string(folder.path().join("new/report.html")).unwrap();
+    assert!(!report.contains("<b>") && !report.contains("<i>"), "{report}");
+    assert!(report.contains("&lt;i&gt;") && report.contains("False alarms: "), "{report}");
+    let elsewhere = ["<script", "<link", "<img", "url(", "src=", "href=", "@import"];
+    for tag in elsewhere {
+        assert!(!report.contains(tag), "{tag}");
+    }
+    assert_eq!(report.matches("<svg").count(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_never_found_out_at_the_end() {
+    let folder = TempDir::new().unwrap();
+    trials(folder.path());
+    // Only hearing the clips would tell.
+    fs::write(folder.path().join("tasks/demo/test/0.wav"), "no audio").unwrap();
+    for option in ["--report", "--scores"] {
+        for path in ["table.tsv/new.html", "noise"] {
+            let (code, out, error) = eval_trials(folder.path(), &[option, path]);
+            assert_eq!((code, &*out), (Some(1), ""), "{error}");
+            assert!(error.contains(path) && !error.contains("0.wav"), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -314,7 +352,8 @@ fn recordings_that_were_not_heard_never_pass_for_quiet_ones() {
     common::daemon::enrolled(&folder.path().join("store"));
     symlink(repository("enroll/demo/living-room.flac"), folder.path().join("<b>.flac")).unwrap();
     fs::write(folder.path().join("broken.wav"), "no audio").unwrap();
-    let streams = ["--store", "store", "eval", "streams", "<b>.flac", "broken.wav"];
+    let streams =
+        ["--store", "store", "eval", "streams", "--report", "report.html", "<b>.flac", "broken.wav"];
     let later = ["<b>.flac"; 30];
     let (code, result, error) =
         interrupt(folder.path(), &[&streams[..], &later].concat(), "broken.wav", Signal::TERM);
@@ -322,6 +361,8 @@ fn recordings_that_were_not_heard_never_pass_for_quiet_ones() {
     let minute = result["recordings"][0]["profile_hours"].as_f64().unwrap();
     assert!(result["profile_hours"].as_f64().unwrap() < 20.0 * minute, "{result}");
     assert_eq!((&result["partial"], &result["recordings"][31]["profile_hours"]), (&true.into(), &0.0.into()));
+    let report = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(report.contains("Partial: ") && report.contains("&lt;b&gt;.flac") && !report.contains("<b>"));
 
     fs::write(folder.path().join("partial.json"), result.to_string()).unwrap();
     let mut merge = Command::new(cargo_bin!("wakeword"));

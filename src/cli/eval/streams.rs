@@ -5,25 +5,28 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::audio::{AudioError, SAMPLE_RATE};
 use wakeword::batch::eval::streams::{Recording, Report, rates};
-use wakeword::batch::hear_until;
 use wakeword::batch::shard::Shard;
+use wakeword::batch::{check_writable, hear_until, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::event::Event;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 
+use super::report;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
 
 /// Arguments of `eval streams`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   wakeword eval streams television.flac music.wav --store profiles/
+  wakeword eval streams *.flac --report report.html
 
 Listens for all enrolled phrases in each recording, as the daemon would. Every acceptance is a false accept. The \
 rate is per hour and profile; the bound is the highest rate that would still show so few in 5 % of such \
@@ -38,6 +41,9 @@ pub struct Args {
     /// Only for this profile; may be repeated [default: all]
     #[arg(long = "profile", value_name = "NAME")]
     profiles: Vec<String>,
+    /// Write a report with the offending moments to this file
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -50,6 +56,9 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
+    if let Some(path) = &args.report {
+        check_writable(path).with_context(|| path.display().to_string())?;
+    }
     let models = context.models()?;
     let profiles = context.profiles(&models, &args.profiles)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
@@ -72,6 +81,10 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let broken = heard.iter().any(|one| one.error.is_some());
     let recordings = heard.into_iter().map(|one| one.recording).collect();
     let report = Report::new(args.shard, interrupted.is_some(), recordings, profiles.len());
+    if let Some(path) = &args.report {
+        let text = report::streams::html(&context.rule(), &report);
+        write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
+    }
     print(&report, args.json)?;
     Ok(match interrupted {
         Some(signal) => {
@@ -151,10 +164,10 @@ pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
 }
 
 /// Titles of what [`sources`] says.
-const SOURCES: [&str; 5] = ["recording", "profile-hours", "false accepts", "per hour", "at most"];
+pub const SOURCES: [&str; 5] = ["recording", "profile-hours", "false accepts", "per hour", "at most"];
 
 /// Counts and rates of each recording and of all.
-fn sources(report: &Report) -> Vec<Vec<String>> {
+pub fn sources(report: &Report) -> Vec<Vec<String>> {
     let row = |name: &str, count: usize, hours: f64| {
         let text = |rate: Option<f64>| rate.map_or("-".into(), |rate| format!("{rate:.3}"));
         let (found, most) = rates(count, hours);

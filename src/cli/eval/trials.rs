@@ -1,7 +1,7 @@
 //! `wakeword eval trials`
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,12 +11,12 @@ use rayon::prelude::*;
 use wakeword::batch::eval::condition::{Condition, Noises};
 use wakeword::batch::eval::room::Rooms;
 use wakeword::batch::eval::trials::{self, Decision, Estimate, Results, Task};
-use wakeword::batch::{autokws, write_whole};
+use wakeword::batch::{autokws, check_writable, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 
-use super::scores;
+use super::{report, scores};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
 
@@ -24,6 +24,7 @@ use crate::cli::{Context, Outcome, output};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
+  wakeword eval trials tasks/dataset --table tasks.tsv --report report.html
   wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 20,10 --scores scores.csv
   wakeword eval trials tasks/dataset --table tasks.tsv --reverb 0.3,0.6 --telephone --level=-45
   wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 10 --reverb 0.3 --noisy-rooms
@@ -35,10 +36,11 @@ with other words), same_word (somebody else with the phrase), or any other word.
 Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the \
 seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
 image method; with --noisy-rooms the noise is added to what arrives in the room. Score = mean over tasks of \
-miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the \
-same however many threads there are.
+miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures, the scores and the \
+report are the same however many threads there are.
 
-With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score).
+With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score). \
+The report is one file with tables, DET curves, score distributions and all errors, for any browser.
 
 Ctrl-C ends the run and shows what it has, of the tasks that were finished, marked as partial; the exit status is \
 130.")]
@@ -75,6 +77,9 @@ pub struct Args {
     /// Write every verdict with its evidence to this file
     #[arg(long, value_name = "FILE.csv")]
     scores: Option<PathBuf>,
+    /// Write a report with tables and curves to this file
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -87,6 +92,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let tasks = trials::tasks(&args.dataset, args.solution.as_deref(), args.table.as_deref())?;
     let clips: usize = tasks.iter().map(|task| task.trials.len()).sum();
     anyhow::ensure!(clips > 0, "{}: no test clips", args.dataset.display());
+    for path in [&args.scores, &args.report].into_iter().flatten() {
+        check_writable(path).with_context(|| path.display().to_string())?;
+    }
     let conditions = conditions(args)?;
     let run = Run {
         models: context.models()?,
@@ -119,11 +127,16 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let named = run.conditions.iter().zip(by_condition);
     let results: Vec<Results<'_>> =
         named.map(|(condition, decisions)| Results::new(condition.name(), decisions, &run.rule)).collect();
+    let write = |path: &Path, text: String| {
+        write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())
+    };
     if let Some(path) = &args.scores {
-        let text = scores::csv(&results)?;
-        write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
+        write(path, scores::csv(&results)?)?;
     }
     let done = Done { tasks: tasks.len(), finished };
+    if let Some(path) = &args.report {
+        write(path, report::trials::html(&args.dataset, &run.rule, &done, &results)?)?;
+    }
     print(&done, &results, args.json)?;
     Ok(match interrupted {
         Some(signal) => Outcome::Interrupted(signal),
@@ -207,16 +220,16 @@ impl Run {
 }
 
 /// How much of a run was done.
-struct Done {
+pub struct Done {
     /// All of them.
-    tasks: usize,
+    pub tasks: usize,
     /// Those that count.
-    finished: usize,
+    pub finished: usize,
 }
 
 impl Done {
     /// Whether the run was ended too early.
-    fn partial(&self) -> bool {
+    pub fn partial(&self) -> bool {
         self.finished < self.tasks
     }
 }
@@ -253,7 +266,7 @@ fn print(done: &Done, results: &[Results<'_>], json: bool) -> anyhow::Result<()>
 }
 
 /// Titles and rows of the table of results, one row a condition.
-fn summary(results: &[Results<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
+pub fn summary(results: &[Results<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
     let kinds: Vec<&String> = results.first().map_or(Vec::new(), |one| one.rates.by_kind.keys().collect());
     let titles = ["condition", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
     let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
