@@ -4,12 +4,14 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use assert_cmd::cargo::cargo_bin;
 use common::repository;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -160,26 +162,134 @@ fn eval_trials(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, Strin
 fn error_rates_never_depend_on_the_number_of_threads() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
-    let run = |jobs: &str, scores: &str| {
-        let noise = ["--noise", "noise", "--snr", "10", "--json", "--jobs", jobs, "--scores", scores];
-        let (code, out, error) = eval_trials(folder.path(), &noise);
+    let run = |jobs: &str| {
+        let mut arguments = vec!["--noise", "noise", "--snr", "10", "--reverb", "0.3", "--noisy-rooms"];
+        arguments.extend(["--json", "--jobs", jobs, "--scores", "scores.csv", "--report", "report.html"]);
+        let (code, out, error) = eval_trials(folder.path(), &arguments);
         assert_eq!(code, Some(0), "{error}");
-        (out, fs::read_to_string(folder.path().join(scores)).unwrap())
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        (out, read("scores.csv"), read("report.html"))
     };
-    let (out, scores) = run("1", "one.csv");
-    assert_eq!(run("4", "four.csv"), (out.clone(), scores.clone()));
+    let (out, scores, report) = run("1");
+    assert_eq!(run("4"), (out.clone(), scores.clone(), report));
     let result: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(result["conditions"][0]["condition"], "clean");
-    assert_eq!(result["conditions"][1]["condition"], "10 dB");
-    for condition in result["conditions"].as_array().unwrap() {
+    let conditions = result["conditions"].as_array().unwrap();
+    let names: Vec<&str> = conditions.iter().map(|one| one["condition"].as_str().unwrap()).collect();
+    assert_eq!(names, ["clean", "10 dB", "room 0.3 s", "room 0.3 s, 10 dB"]);
+    for condition in conditions {
         assert_eq!(condition["rates"]["trials"], lines.len() - 1);
+        // With one task the rates over tasks are those over clips.
+        let here = &condition["det"]["all"]["operating_point"];
+        for rate in ["miss_rate", "false_alarm_rate"] {
+            let difference =
+                here[rate].as_f64().unwrap() - condition["rates"][rate]["value"].as_f64().unwrap();
+            assert!(difference.abs() < 1e-9, "{rate}: {condition}");
+        }
+        assert_eq!(here["threshold"].as_f64().map(|threshold| threshold as f32), Some(1.6));
+        assert!(
+            condition["det"]["by_kind"]["same_speaker"]["points"][0]["miss_rate"].is_number(),
+            "{condition}"
+        );
     }
+    assert_eq!((&result["partial"], &result["finished_tasks"]), (&false.into(), &1.into()), "{out}");
     let clean = &result["conditions"][0]["rates"];
     // Cut out of its surroundings, a near miss may pass; no true phrase may be missed for it.
     let missed = &clean["miss_rate"]["value"];
     assert_eq!((missed, &clean["equal_error_rate"]), (&0.0.into(), &0.0.into()), "{out}");
     let heard = |condition: &str| scores.lines().filter(|line| line.starts_with(condition)).count();
     assert!(heard("clean,demo,anna,") >= lines.len() - 1 && heard("10 dB,demo,anna,") >= lines.len() - 1);
+}
+
+/// Runs the program until a line on stderr has `sign`, sends `signal` and says how it ended.
+fn interrupt(folder: &Path, arguments: &[&str], sign: &str, signal: Signal) -> (Option<i32>, Value, String) {
+    let mut command = Command::new(cargo_bin!("wakeword"));
+    command.args(arguments).args(["--jobs", "1", "--json"]).env_clear().env("WAKEWORD_CONFIG", "/dev/null");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.current_dir(folder).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(sign)), "it ended before {sign}");
+    common::daemon::signal(child.id(), signal);
+    let error: String = lines.collect();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap(), error)
+}
+
+#[test]
+fn a_task_that_was_interrupted_never_counts() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let mut table = lines.clone();
+    for name in ["later", "never"] {
+        fs::create_dir_all(folder.path().join("tasks").join(name)).unwrap();
+        for part in ["enroll", "test"] {
+            symlink(
+                folder.path().join("tasks/demo").join(part),
+                folder.path().join("tasks").join(name).join(part),
+            )
+            .unwrap();
+        }
+        table.extend(lines[1..].iter().map(|line| line.replacen("demo", name, 1)));
+    }
+    // Its own clips, of which the first cannot be read: that it is named says that the task has begun.
+    let test = folder.path().join("tasks/later/test");
+    fs::remove_file(&test).unwrap();
+    fs::create_dir(&test).unwrap();
+    for clip in fs::read_dir(folder.path().join("tasks/demo/test")).unwrap().map(Result::unwrap) {
+        symlink(clip.path(), test.join(clip.file_name())).unwrap();
+    }
+    fs::remove_file(test.join("0.wav")).unwrap();
+    fs::write(test.join("0.wav"), "no audio").unwrap();
+    fs::write(folder.path().join("table.tsv"), table.join("\n")).unwrap();
+
+    let arguments = ["eval", "trials", "tasks", "--table", "table.tsv", "--reverb", "0.3,0.4,0.5"];
+    let files = ["--scores", "scores.csv", "--report", "report.html"];
+    let (code, result, error) =
+        interrupt(folder.path(), &[&arguments[..], &files].concat(), "0.wav", Signal::INT);
+    assert_eq!(code, Some(130), "{error}");
+    assert!(error.contains("1 of 3 tasks"), "{error}");
+    assert_eq!((&result["partial"], &result["finished_tasks"]), (&true.into(), &1.into()), "{result}");
+    for condition in result["conditions"].as_array().unwrap() {
+        assert_eq!(condition["rates"]["trials"], lines.len() - 1);
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("scores.csv").lines().skip(1).all(|line| line.contains(",demo,anna,")));
+    assert!(read("report.html").contains("Partial: the run was ended after 1 of 3 tasks"));
+}
+
+#[test]
+fn a_report_never_takes_a_name_for_html_and_never_needs_anything_else() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let test = folder.path().join("tasks/demo/test");
+    fs::rename(test.join("0.wav"), test.join("<b>&.wav")).unwrap();
+    // What is accepted there counts as a false alarm, so that it is listed.
+    let table = lines.join("\n").replace("pos\t", "<i>\t").replace("\t0.wav", "\t<b>&.wav");
+    fs::write(folder.path().join("table.tsv"), table + "\n").unwrap();
+    let (code, _, error) = eval_trials(folder.path(), &["--report", "new/report.html"]);
+    assert_eq!(code, Some(0), "{error}");
+    let report = fs::read_to_string(folder.path().join("new/report.html")).unwrap();
+    assert!(!report.contains("<b>") && !report.contains("<i>"), "{report}");
+    assert!(report.contains("&lt;i&gt;") && report.contains("False alarms: "), "{report}");
+    let elsewhere = ["<script", "<link", "<img", "url(", "src=", "href=", "@import"];
+    for tag in elsewhere {
+        assert!(!report.contains(tag), "{tag}");
+    }
+    assert_eq!(report.matches("<svg").count(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_never_found_out_at_the_end() {
+    let folder = TempDir::new().unwrap();
+    trials(folder.path());
+    // Only hearing the clips would tell.
+    fs::write(folder.path().join("tasks/demo/test/0.wav"), "no audio").unwrap();
+    for option in ["--report", "--scores"] {
+        for path in ["table.tsv/new.html", "noise"] {
+            let (code, out, error) = eval_trials(folder.path(), &[option, path]);
+            assert_eq!((code, &*out), (Some(1), ""), "{error}");
+            assert!(error.contains(path) && !error.contains("0.wav"), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -234,4 +344,31 @@ fn false_accepts_never_depend_on_the_shards() {
         fs::write(folder.path().join(file), run(&[&streams[..], &["--shard", shard]].concat())).unwrap();
     }
     assert_eq!(run(&["batch", "merge", "1.json", "2.json"]), whole);
+}
+
+#[test]
+fn recordings_that_were_not_heard_never_pass_for_quiet_ones() {
+    let folder = TempDir::new().unwrap();
+    common::daemon::enrolled(&folder.path().join("store"));
+    symlink(repository("enroll/demo/living-room.flac"), folder.path().join("<b>.flac")).unwrap();
+    fs::write(folder.path().join("broken.wav"), "no audio").unwrap();
+    let streams =
+        ["--store", "store", "eval", "streams", "--report", "report.html", "<b>.flac", "broken.wav"];
+    let later = ["<b>.flac"; 30];
+    let (code, result, error) =
+        interrupt(folder.path(), &[&streams[..], &later].concat(), "broken.wav", Signal::TERM);
+    assert_eq!(code, Some(143), "{error}");
+    let minute = result["recordings"][0]["profile_hours"].as_f64().unwrap();
+    assert!(result["profile_hours"].as_f64().unwrap() < 20.0 * minute, "{result}");
+    assert_eq!((&result["partial"], &result["recordings"][31]["profile_hours"]), (&true.into(), &0.0.into()));
+    let report = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(report.contains("Partial: ") && report.contains("&lt;b&gt;.flac") && !report.contains("<b>"));
+
+    fs::write(folder.path().join("partial.json"), result.to_string()).unwrap();
+    let mut merge = Command::new(cargo_bin!("wakeword"));
+    merge.args(["batch", "merge", "partial.json"]).env_clear().env("WAKEWORD_CONFIG", "/dev/null");
+    let output = merge.current_dir(folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("1/1 was ended before"), "{error}");
 }

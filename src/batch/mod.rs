@@ -18,9 +18,15 @@ use crate::engine::event::Event;
 
 /// Has `engine`, at the beginning of a stream, hear a recording to its end, or to where it breaks off. Says how
 /// many samples at 16 kHz that were.
-pub fn hear(
+pub fn hear(engine: &mut Engine, recording: &Path, sink: impl FnMut(Event)) -> (u64, Result<(), AudioError>) {
+    hear_until(engine, recording, || false, sink)
+}
+
+/// As [`hear`], or to where `stop` says so: it is asked before every block.
+pub fn hear_until(
     engine: &mut Engine,
     recording: &Path,
+    stop: impl Fn() -> bool,
     mut sink: impl FnMut(Event),
 ) -> (u64, Result<(), AudioError>) {
     let mut source = match FileSource::open(recording) {
@@ -29,6 +35,9 @@ pub fn hear(
     };
     let (mut samples, mut heard) = (Vec::new(), 0);
     let end = loop {
+        if stop() {
+            break Ok(());
+        }
         samples.clear();
         let more = source.read(&mut samples);
         heard += samples.len() as u64;
@@ -43,14 +52,30 @@ pub fn hear(
     (heard, end)
 }
 
+/// Whether [`write_whole`] could write to `path`, before the long work whose result it is to hold.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        // Opened and closed, a pipe would be at its end for whoever reads it.
+        Ok(there) if !there.is_file() => Ok(()),
+        _ => tempfile::tempfile_in(made_folder(path)?).map(drop),
+    }
+}
+
+/// The folder of `path`, made if missing.
+fn made_folder(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    Ok(folder)
+}
+
 /// Writes a result that anybody may read. It appears whole or not at all; its folder is made if missing.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A device or a pipe takes the bytes as they come: renaming a file over it would destroy it.
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    let folder = made_folder(path)?;
     // Temporary files are for their owner alone; a scorer may be somebody else.
     let permissions = std::fs::Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;

@@ -9,6 +9,7 @@ mod devices;
 mod doctor;
 mod enroll;
 mod eval;
+mod interrupt;
 mod monitor;
 mod output;
 mod passphrase;
@@ -43,7 +44,8 @@ Examples:
   wakeword detect living-room.flac
   wakeword profiles list
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be used."
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be used, \
+128 + N ended by signal N (130: Ctrl-C)."
 )]
 struct Cli {
     /// Configuration file [default: ~/.config/wakeword/config.toml, then /etc/wakeword/config.toml]
@@ -96,6 +98,8 @@ pub enum Outcome {
     Done,
     /// Done, but some input had to be left out; it was named on stderr.
     Partial,
+    /// Asked to stop by this signal, and what was done until then shown.
+    Interrupted(u8),
 }
 
 /// Parses the command line, runs it, reports its error.
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
     match run(cli, part) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Partial) => ExitCode::from(3),
+        Ok(Outcome::Interrupted(signal)) => ExitCode::from(128 + signal),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wakeword: {error:#}");

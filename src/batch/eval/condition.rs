@@ -20,6 +20,8 @@ pub enum Condition {
     Noise(Arc<Noises>, f32),
     /// From two metres away, in rooms in which sound falls by 60 dB in so many seconds.
     Room(Arc<Rooms>, f32),
+    /// In such rooms, with noise in which the speech that arrives stands out by so many dB.
+    NoisyRoom(Arc<Rooms>, f32, Arc<Noises>, f32),
     /// Through a telephone line.
     Telephone,
     /// With an active speech level of so many dBFS, in 16 bits.
@@ -85,12 +87,13 @@ fn draw(seed: u64, name: &str, index: usize, limit: usize) -> usize {
 }
 
 impl Condition {
-    /// Its name: `clean`, `10 dB`, `room 0.5 s`.
+    /// Its name: `clean`, `10 dB`, `room 0.5 s`, `room 0.5 s, 10 dB`.
     pub fn name(&self) -> String {
         match self {
             Condition::Clean => "clean".into(),
             Condition::Noise(_, snr_db) => format!("{snr_db} dB"),
             Condition::Room(_, rt60) => format!("room {rt60} s"),
+            Condition::NoisyRoom(_, rt60, _, snr_db) => format!("room {rt60} s, {snr_db} dB"),
             Condition::Telephone => "telephone".into(),
             Condition::Level(dbfs) => format!("{dbfs} dBFS"),
         }
@@ -102,6 +105,11 @@ impl Condition {
             Condition::Clean => {}
             Condition::Noise(noises, snr_db) => noises.mix(samples, name, *snr_db),
             Condition::Room(rooms, _) => rooms.apply(samples, draw(0, name, 0, usize::MAX)),
+            // The noises were recorded in places of their own.
+            Condition::NoisyRoom(rooms, rt60, noises, snr_db) => {
+                Condition::Room(rooms.clone(), *rt60).apply(name, samples);
+                noises.mix(samples, name, *snr_db);
+            }
             Condition::Telephone => telephone(samples),
             Condition::Level(dbfs) => {
                 let gain = level_gain(samples, *dbfs);
@@ -138,6 +146,25 @@ mod tests {
             condition.apply("b", &mut again);
             assert_ne!(noisy, again);
         }
+    }
+
+    #[test]
+    fn noise_in_a_room_never_echoes_and_never_misses_its_level() {
+        let noises = Arc::new(Noises { beds: vec![tone(2, 0.1)], seed: 1 });
+        let rooms = Arc::new(Rooms::new(0.3, 1));
+        let heard = |condition: Condition| {
+            let mut samples: Vec<f32> = (0..16_000).map(|n| 0.2 * (n as f32 * 0.05).sin()).collect();
+            condition.apply("a", &mut samples);
+            samples
+        };
+        let quiet = heard(Condition::Room(rooms.clone(), 0.3));
+        let noisy = heard(Condition::NoisyRoom(rooms, 0.3, noises, 10.0));
+        let noise: Vec<f32> = noisy.iter().zip(&quiet).map(|(noisy, quiet)| noisy - quiet).collect();
+        let found = 10.0 * (power(&quiet) / power(&noise)).log10();
+        assert!((found - 10.0).abs() < 0.5, "{found} dB");
+        // A tone as it was recorded: two neighbours of each sample say what it is.
+        let factor = 2.0 * 0.3f32.cos();
+        assert!(noise.windows(3).all(|three| (three[0] + three[2] - factor * three[1]).abs() < 1e-3));
     }
 
     #[test]

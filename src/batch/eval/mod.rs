@@ -3,6 +3,7 @@
 pub mod chunks;
 pub mod condition;
 pub mod dataset;
+pub mod det;
 pub mod measures;
 pub mod outcome;
 pub mod streams;

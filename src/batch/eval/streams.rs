@@ -22,6 +22,8 @@ pub struct Recording {
 pub struct Report {
     /// Which part of the recordings.
     pub shard: Shard,
+    /// Whether the run was ended before all was heard.
+    pub partial: bool,
     /// In the order in which they were given.
     pub recordings: Vec<Recording>,
     /// Profiles listened for.
@@ -42,6 +44,9 @@ pub enum MergeError {
     /// Not the shards of one run.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// A run that did not come to its end.
+    #[error("shard {0} was ended before it had heard everything; run it again")]
+    Unfinished(Shard),
     /// Not the same profiles.
     #[error("the shards listened for different numbers of profiles: {0} and {1}")]
     Profiles(usize, usize),
@@ -49,12 +54,13 @@ pub enum MergeError {
 
 impl Report {
     /// Sums up `recordings`.
-    pub fn new(shard: Shard, recordings: Vec<Recording>, profiles: usize) -> Self {
+    pub fn new(shard: Shard, partial: bool, recordings: Vec<Recording>, profiles: usize) -> Self {
         let profile_hours = recordings.iter().map(|one| one.profile_hours).sum();
         let false_accepts = recordings.iter().map(|one| one.false_accepts.len()).sum();
         let (rate, bound) = rates(false_accepts, profile_hours);
         Self {
             shard,
+            partial,
             recordings,
             profiles,
             profile_hours,
@@ -66,12 +72,15 @@ impl Report {
 
     /// The report that one run over everything would have given.
     pub fn merge(parts: Vec<Self>) -> Result<Self, MergeError> {
+        if let Some(part) = parts.iter().find(|part| part.partial) {
+            return Err(MergeError::Unfinished(part.shard));
+        }
         let profiles = parts.first().map_or(0, |part| part.profiles);
         if let Some(other) = parts.iter().find(|part| part.profiles != profiles) {
             return Err(MergeError::Profiles(profiles, other.profiles));
         }
         let recordings = join(parts.into_iter().map(|part| (part.shard, part.recordings)).collect())?;
-        Ok(Self::new(Shard::ALL, recordings, profiles))
+        Ok(Self::new(Shard::ALL, false, recordings, profiles))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Trials: short clips, each against one enrolled phrase, of which is known what they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::condition::Condition;
+use super::det::Det;
 use super::table::{Table, TableError};
 use super::{measures, verdict};
 use crate::audio::{AudioError, read_clip};
@@ -187,6 +188,74 @@ pub struct Decision<'a> {
     pub answer: Answer,
 }
 
+impl Decision<'_> {
+    /// Whether it should be accepted.
+    pub fn positive(&self) -> bool {
+        self.trial.kind == POSITIVE
+    }
+
+    /// The verdict with the highest fused score; `None` if nothing came near the phrase.
+    pub fn best(&self) -> Option<&Detection> {
+        self.answer.verdicts.iter().max_by(|a, b| a.score.total_cmp(&b.score))
+    }
+
+    /// The highest fused score; negative infinity if nothing came near the phrase.
+    pub fn score(&self) -> f32 {
+        self.best().map_or(f32::NEG_INFINITY, |best| best.score)
+    }
+}
+
+/// The trade-off between misses and false alarms, over all clips together.
+#[derive(Debug, serde::Serialize)]
+pub struct Curves {
+    /// With all negatives.
+    pub all: Option<Det>,
+    /// With one kind of negative.
+    pub by_kind: BTreeMap<String, Option<Det>>,
+}
+
+impl Curves {
+    /// Those of `decisions` by `rule`.
+    pub fn of(decisions: &[Decision<'_>], rule: &Rule) -> Self {
+        let scores = |wanted: &dyn Fn(&Decision<'_>) -> bool| {
+            decisions.iter().filter(|one| wanted(one)).map(Decision::score).collect::<Vec<_>>()
+        };
+        let against = |wanted: &dyn Fn(&Decision<'_>) -> bool| {
+            Det::of(
+                scores(&|one| one.positive()),
+                scores(&|one| !one.positive() && wanted(one)),
+                rule.threshold,
+            )
+        };
+        let kinds = decisions.iter().filter(|one| !one.positive()).map(|one| &one.trial.kind);
+        let kinds: BTreeSet<&String> = kinds.collect();
+        let by_kind = |kind: &String| (kind.clone(), against(&|one| one.trial.kind == *kind));
+        Self { all: against(&|_| true), by_kind: kinds.into_iter().map(by_kind).collect() }
+    }
+}
+
+/// What came of the trials in one condition.
+#[derive(serde::Serialize)]
+pub struct Results<'a> {
+    /// Its name.
+    pub condition: String,
+    /// Error rates.
+    pub rates: Rates,
+    /// Error rates at other thresholds.
+    pub det: Curves,
+    /// Those of a task lie together.
+    #[serde(skip)]
+    pub decisions: Vec<Decision<'a>>,
+}
+
+impl<'a> Results<'a> {
+    /// Sums up `decisions` by `rule`.
+    pub fn new(condition: String, decisions: Vec<Decision<'a>>, rule: &Rule) -> Self {
+        let (rates, det) = (Rates::of(&decisions, rule), Curves::of(&decisions, rule));
+        Self { condition, rates, det, decisions }
+    }
+}
+
 /// A rate with its 95 % interval by bootstrap over speakers.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Estimate {
@@ -231,16 +300,15 @@ pub struct Rates {
 impl Rates {
     /// Rates of `decisions` by `rule`; those of a task lie together.
     pub fn of(decisions: &[Decision<'_>], rule: &Rule) -> Self {
-        let positive = |one: &Decision<'_>| one.trial.kind == POSITIVE;
         let by_task = decisions.chunk_by(|a, b| a.task.name == b.task.name);
         let scores: Vec<(&str, Score)> = by_task
             .map(|task| {
-                let pairs = task.iter().map(|one| (positive(one), one.answer.accepted));
+                let pairs = task.iter().map(|one| (one.positive(), one.answer.accepted));
                 (&*task[0].task.speaker, Score::of(pairs))
             })
             .collect();
         let mut by_kind: BTreeMap<String, Vec<(&str, f64)>> = BTreeMap::new();
-        for one in decisions.iter().filter(|one| !positive(one)) {
+        for one in decisions.iter().filter(|one| !one.positive()) {
             let value = (&*one.task.speaker, f64::from(u8::from(one.answer.accepted)));
             by_kind.entry(one.trial.kind.clone()).or_default().push(value);
         }
@@ -252,9 +320,9 @@ impl Rates {
             let best =
                 |one: &Decision<'_>| one.answer.verdicts.iter().map(part).fold(f32::NEG_INFINITY, f32::max);
             let chosen = |one: &&Decision<'_>| negatives.is_none_or(|kind| one.trial.kind == kind);
-            let genuine: Vec<f32> = decisions.iter().filter(|one| positive(one)).map(best).collect();
+            let genuine: Vec<f32> = decisions.iter().filter(|one| one.positive()).map(best).collect();
             let impostors: Vec<f32> =
-                decisions.iter().filter(|one| !positive(one)).filter(chosen).map(best).collect();
+                decisions.iter().filter(|one| !one.positive()).filter(chosen).map(best).collect();
             measures::equal_error_rate(&genuine, &impostors)
         };
         Self {

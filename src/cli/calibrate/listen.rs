@@ -1,11 +1,9 @@
 //! Hearing the room for a while.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use wakeword::calibrate::{Listener, Room};
 use wakeword::engine::rule::Rule;
 use wakeword::features::SAMPLE_RATE;
@@ -14,6 +12,7 @@ use wakeword::profile::Profile;
 use wakeword::service::capture_options;
 
 use crate::cli::Context;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::source::{Ears, Source};
 
 /// Longest wait for audio before signals are looked at.
@@ -27,12 +26,7 @@ pub fn listen(
     duration: Duration,
     room: &mut Room,
 ) -> anyhow::Result<Option<String>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // A second one ends it at once.
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())?;
-        signal_hook::flag::register(signal, stop.clone())?;
-    }
+    let interrupt = Interrupt::listen(&Interrupt::USUAL)?;
     let options = capture_options(&context.config, None);
     let mut source = Source::open(&Ears { options, daemon: Some(context.config.bus.clone()) })?;
     eprintln!(
@@ -47,7 +41,7 @@ pub fn listen(
     let (mut heard, mut block, mut ended) = (0, Vec::new(), None);
     while heard < wanted && ended.is_none() {
         block.clear();
-        if stop.load(Ordering::Relaxed) {
+        if interrupt.asked() {
             ended = Some("stopped".to_owned());
         } else if let Err(reason) = source.read(WAIT, &mut block) {
             ended = Some(format!("the microphone is lost: {reason}"));

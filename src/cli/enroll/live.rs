@@ -2,7 +2,6 @@
 
 use std::io::BufRead as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use wakeword::service::capture_options;
 use super::cue::Cue;
 use super::screen::{Screen, take_line, take_text};
 use super::{Args, Context};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::source::{Ears, Source};
 
 /// Longest wait for audio before keys and signals are looked at.
@@ -38,7 +38,7 @@ pub struct Live<'a> {
     cues: bool,
     limits: Quality,
     ear: Ear,
-    stop: Arc<AtomicBool>,
+    interrupt: Interrupt,
     /// Presses of the Enter key, where takes begin and end with them.
     keys: Option<Receiver<()>>,
     block: Vec<f32>,
@@ -47,12 +47,7 @@ pub struct Live<'a> {
 impl<'a> Live<'a> {
     /// Opens the microphone, or what a running daemon hears by it.
     pub fn open(context: &Context, args: &Args, screen: &'a Screen) -> anyhow::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // A second one ends it at once.
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())?;
-            signal_hook::flag::register(signal, stop.clone())?;
-        }
+        let interrupt = Interrupt::listen(&[SIGINT, SIGTERM, SIGHUP])?;
         let ears = Ears {
             options: capture_options(&context.config, args.device.as_deref()),
             // A microphone of one's own choice is not the daemon's.
@@ -70,7 +65,7 @@ impl<'a> Live<'a> {
             cues: !args.no_cues && !args.json,
             ear: Ear::new(&limits),
             limits,
-            stop,
+            interrupt,
             keys: args.manual.then(keys),
             block: Vec::new(),
         })
@@ -229,7 +224,7 @@ impl<'a> Live<'a> {
     /// Reads what came in; false where the stream broke, so that it does not continue what was before.
     fn hear(&mut self) -> anyhow::Result<bool> {
         self.block.clear();
-        if self.stop.load(Ordering::Relaxed) {
+        if self.interrupt.asked() {
             bail!("stopped; nothing was saved");
         }
         if let Some(since) = self.lost

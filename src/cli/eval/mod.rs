@@ -1,5 +1,7 @@
 //! `wakeword eval`
 
+mod report;
+mod scores;
 pub(super) mod streams;
 mod trials;
 

@@ -1,32 +1,39 @@
 //! `wakeword eval streams`
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::audio::{AudioError, SAMPLE_RATE};
 use wakeword::batch::eval::streams::{Recording, Report, rates};
-use wakeword::batch::hear;
 use wakeword::batch::shard::Shard;
+use wakeword::batch::{check_writable, hear_until, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::event::Event;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 
+use super::report;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
 
 /// Arguments of `eval streams`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   wakeword eval streams television.flac music.wav --store profiles/
+  wakeword eval streams *.flac --report report.html
 
 Listens for all enrolled phrases in each recording, as the daemon would. Every acceptance is a false accept. The \
 rate is per hour and profile; the bound is the highest rate that would still show so few in 5 % of such \
 measurements (Poisson): 3.0 divided by the hours if there are none. `wakeword batch merge` puts the JSON results \
-of several shards together.")]
+of several shards together.
+
+Ctrl-C ends the run and shows what it has heard until then, marked as partial; the exit status is 130.")]
 pub struct Args {
     /// WAV and FLAC files in which nobody says an enrolled phrase
     #[arg(required = true, value_name = "FILE")]
@@ -34,6 +41,9 @@ pub struct Args {
     /// Only for this profile; may be repeated [default: all]
     #[arg(long = "profile", value_name = "NAME")]
     profiles: Vec<String>,
+    /// Write a report with the offending moments to this file
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -46,6 +56,9 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
+    if let Some(path) = &args.report {
+        check_writable(path).with_context(|| path.display().to_string())?;
+    }
     let models = context.models()?;
     let profiles = context.profiles(&models, &args.profiles)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
@@ -53,36 +66,68 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let files = args.shard.of(args.files.iter().collect());
     let progress = ProgressBar::new(files.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} recordings, {eta} left")?);
+    let interrupt = Interrupt::listen(&Interrupt::USUAL)?;
     let all = files.par_iter().map(|file| {
-        let (recording, error) = listen(context, &models, &profiles, file);
-        if let Some(error) = &error {
+        let heard = listen(context, &models, &profiles, file, &interrupt);
+        if let Some(error) = &heard.error {
             progress.suspend(|| eprintln!("wakeword: {error}; only what comes before counts"));
         }
         progress.inc(1);
-        (recording, error.is_some())
+        heard
     });
-    let (recordings, broken): (Vec<Recording>, Vec<bool>) = pool.install(|| all.unzip());
+    let heard: Vec<Heard> = pool.install(|| all.collect());
     progress.finish_and_clear();
-    print(&Report::new(args.shard, recordings, profiles.len()), args.json)?;
-    Ok(if broken.contains(&true) { Outcome::Partial } else { Outcome::Done })
+    let interrupted = if heard.iter().any(|one| one.cut) { interrupt.signal() } else { None };
+    let broken = heard.iter().any(|one| one.error.is_some());
+    let recordings = heard.into_iter().map(|one| one.recording).collect();
+    let report = Report::new(args.shard, interrupted.is_some(), recordings, profiles.len());
+    if let Some(path) = &args.report {
+        let text = report::streams::html(&context.rule(), &report);
+        write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
+    }
+    print(&report, args.json)?;
+    Ok(match interrupted {
+        Some(signal) => {
+            eprintln!("wakeword: interrupted; only what was heard until then counts");
+            Outcome::Interrupted(signal)
+        }
+        None if broken => Outcome::Partial,
+        None => Outcome::Done,
+    })
 }
 
-/// A recording that breaks off counts as far as it was heard.
+/// One recording, as far as it was heard.
+struct Heard {
+    recording: Recording,
+    /// Where it broke off.
+    error: Option<AudioError>,
+    /// Whether there was no time to hear all of it.
+    cut: bool,
+}
+
+/// A recording that breaks off or is cut counts as far as it was heard.
 fn listen(
     context: &Context,
     models: &Arc<Models>,
     profiles: &[Arc<Profile>],
     file: &Path,
-) -> (Recording, Option<AudioError>) {
+    interrupt: &Interrupt,
+) -> Heard {
     let mut engine = Engine::new(models.clone(), profiles, context.rule());
     let mut false_accepts = Vec::new();
-    let (samples, end) = hear(&mut engine, file, |event| {
+    let cut = Cell::new(false);
+    let stop = || {
+        cut.set(interrupt.asked());
+        cut.get()
+    };
+    let (samples, end) = hear_until(&mut engine, file, stop, |event| {
         if let Event::Accepted(detection) = event {
             false_accepts.push(detection);
         }
     });
     let profile_hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
-    (Recording { file: file.to_string_lossy().into_owned(), profile_hours, false_accepts }, end.err())
+    let recording = Recording { file: file.to_string_lossy().into_owned(), profile_hours, false_accepts };
+    Heard { recording, error: end.err(), cut: cut.get() }
 }
 
 pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
@@ -109,16 +154,28 @@ pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
     if !moments.is_empty() {
         writeln!(out, "{moments}\n")?;
     }
-    let mut table = output::table(&["recording", "profile-hours", "false accepts", "per hour", "at most"]);
-    let mut row = |name: &str, count: usize, hours: f64| {
+    let mut table = output::table(&SOURCES);
+    table.add_rows(sources(report));
+    writeln!(out, "{table}")?;
+    if report.partial {
+        writeln!(out, "partial: the run was ended before all was heard")?;
+    }
+    Ok(())
+}
+
+/// Titles of what [`sources`] says.
+pub const SOURCES: [&str; 5] = ["recording", "profile-hours", "false accepts", "per hour", "at most"];
+
+/// Counts and rates of each recording and of all.
+pub fn sources(report: &Report) -> Vec<Vec<String>> {
+    let row = |name: &str, count: usize, hours: f64| {
         let text = |rate: Option<f64>| rate.map_or("-".into(), |rate| format!("{rate:.3}"));
         let (found, most) = rates(count, hours);
-        table.add_row([name.into(), format!("{hours:.2}"), count.to_string(), text(found), text(most)]);
+        vec![name.into(), format!("{hours:.2}"), count.to_string(), text(found), text(most)]
     };
-    for one in &report.recordings {
-        row(&one.file, one.false_accepts.len(), one.profile_hours);
-    }
-    row("all", report.false_accepts, report.profile_hours);
-    writeln!(out, "{table}")?;
-    Ok(())
+    let each = report.recordings.iter();
+    let mut rows: Vec<_> =
+        each.map(|one| row(&one.file, one.false_accepts.len(), one.profile_hours)).collect();
+    rows.push(row("all", report.false_accepts, report.profile_hours));
+    rows
 }

@@ -8,24 +8,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::{Value, json};
 use wakeword::acoustics::room::Rooms;
 use wakeword::batch::eval::condition::{Condition, Noises};
-use wakeword::batch::eval::trials::{self, Decision, Estimate, Rates, Task};
-use wakeword::batch::{autokws, write_whole};
+use wakeword::batch::eval::trials::{self, Decision, Estimate, Results, Task};
+use wakeword::batch::{autokws, check_writable, write_whole};
 use wakeword::engine::Engine;
-use wakeword::engine::event::Detection;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 
+use super::{report, scores};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
 
 /// Arguments of `eval trials`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
+  wakeword eval trials tasks/dataset --table tasks.tsv --report report.html
   wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 20,10 --scores scores.csv
-  wakeword eval trials tasks/dataset --table tasks.tsv --reverb 0.3,0.6 --telephone --level -45
+  wakeword eval trials tasks/dataset --table tasks.tsv --reverb 0.3,0.6 --telephone --level=-45
+  wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 10 --reverb 0.3 --noisy-rooms
 
 DATASET has a folder for each task, as for `wakeword batch autokws`. The table is tab-separated with the columns \
 task, speaker, kind and name; name is the test clip's, kind is pos, or a kind of negative: same_speaker (the owner \
@@ -33,9 +35,15 @@ with other words), same_word (somebody else with the phrase), or any other word.
 
 Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the \
 seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
-image method. Score = mean over tasks of \
-miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures and the scores are the \
-same however many threads there are.")]
+image method; with --noisy-rooms the noise is added to what arrives in the room. Score = mean over tasks of \
+miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures, the scores and the \
+report are the same however many threads there are.
+
+With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score). \
+The report is one file with tables, DET curves, score distributions and all errors, for any browser.
+
+Ctrl-C ends the run and shows what it has, of the tasks that were finished, marked as partial; the exit status is \
+130.")]
 pub struct Args {
     /// Folder with one folder a task
     dataset: PathBuf,
@@ -54,6 +62,9 @@ pub struct Args {
     /// Reverberation times of rooms in seconds, in which the clips are said two metres away
     #[arg(long, value_name = "S", value_delimiter = ',')]
     reverb: Vec<f32>,
+    /// Each of these rooms with each of the signal-to-noise ratios too
+    #[arg(long, requires = "snr", requires = "reverb")]
+    noisy_rooms: bool,
     /// Hear the clips over a telephone line too
     #[arg(long)]
     telephone: bool,
@@ -66,6 +77,9 @@ pub struct Args {
     /// Write every verdict with its evidence to this file
     #[arg(long, value_name = "FILE.csv")]
     scores: Option<PathBuf>,
+    /// Write a report with tables and curves to this file
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -75,161 +89,203 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
-    anyhow::ensure!(args.snr.iter().all(|snr| snr.is_finite()), "--snr takes numbers of dB");
     let tasks = trials::tasks(&args.dataset, args.solution.as_deref(), args.table.as_deref())?;
     let clips: usize = tasks.iter().map(|task| task.trials.len()).sum();
     anyhow::ensure!(clips > 0, "{}: no test clips", args.dataset.display());
-    let mut conditions = vec![Condition::Clean];
-    if let Some(folder) = &args.noise {
-        let noises = Arc::new(Noises::read(folder, args.seed)?);
-        conditions.extend(args.snr.iter().map(|snr| Condition::Noise(noises.clone(), *snr)));
+    for path in [&args.scores, &args.report].into_iter().flatten() {
+        check_writable(path).with_context(|| path.display().to_string())?;
     }
-    for rt60 in &args.reverb {
-        anyhow::ensure!((0.1..=2.0).contains(rt60), "--reverb takes 0.1 to 2 seconds");
-        conditions.push(Condition::Room(Arc::new(Rooms::new(*rt60, args.seed)), *rt60));
+    let conditions = conditions(args)?;
+    let run = Run {
+        models: context.models()?,
+        // The voice is asked always, so that every verdict has all its evidence.
+        rule: Rule { explain: true, ..context.rule() },
+        // Hidden by the library where stderr is no terminal.
+        progress: ProgressBar::new((clips * conditions.len()) as u64)
+            .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} clips, {eta} left")?),
+        conditions,
+        interrupt: Interrupt::listen(&Interrupt::USUAL)?,
+        warnings: AtomicUsize::new(0),
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
+    let decided: Vec<Option<Vec<Vec<Decision<'_>>>>> =
+        pool.install(|| tasks.par_iter().map(|task| run.task(task)).collect());
+    run.progress.finish_and_clear();
+
+    let finished = decided.iter().flatten().count();
+    let interrupted = if finished < tasks.len() { run.interrupt.signal() } else { None };
+    if let Some(signal) = interrupted {
+        eprintln!("wakeword: interrupted: {finished} of {} tasks are finished", tasks.len());
+        if finished == 0 {
+            return Ok(Outcome::Interrupted(signal));
+        }
     }
-    conditions.extend(args.telephone.then_some(Condition::Telephone));
+    let mut by_condition: Vec<Vec<Decision<'_>>> = run.conditions.iter().map(|_| Vec::new()).collect();
+    for task in decided.into_iter().flatten() {
+        by_condition.iter_mut().zip(task).for_each(|(all, decisions)| all.extend(decisions));
+    }
+    let named = run.conditions.iter().zip(by_condition);
+    let results: Vec<Results<'_>> =
+        named.map(|(condition, decisions)| Results::new(condition.name(), decisions, &run.rule)).collect();
+    let write = |path: &Path, text: String| {
+        write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())
+    };
+    if let Some(path) = &args.scores {
+        write(path, scores::csv(&results)?)?;
+    }
+    let done = Done { tasks: tasks.len(), finished };
+    if let Some(path) = &args.report {
+        write(path, report::trials::html(&args.dataset, &run.rule, &done, &results)?)?;
+    }
+    print(&done, &results, args.json)?;
+    Ok(match interrupted {
+        Some(signal) => Outcome::Interrupted(signal),
+        None if run.warnings.into_inner() > 0 => Outcome::Partial,
+        None => Outcome::Done,
+    })
+}
+
+/// The conditions asked for, clean first.
+fn conditions(args: &Args) -> anyhow::Result<Vec<Condition>> {
+    anyhow::ensure!(args.snr.iter().all(|snr| snr.is_finite()), "--snr takes numbers of dB");
+    anyhow::ensure!(
+        args.reverb.iter().all(|rt60| (0.1..=2.0).contains(rt60)),
+        "--reverb takes 0.1 to 2 seconds"
+    );
     anyhow::ensure!(
         args.level.iter().all(|dbfs| (-90.0..=0.0).contains(dbfs)),
         "--level takes -90 to 0 dBFS"
     );
+    let noises = args.noise.as_ref().map(|folder| Noises::read(folder, args.seed)).transpose()?.map(Arc::new);
+    let noisy = || noises.iter().flat_map(|noises| args.snr.iter().map(move |snr| (noises.clone(), *snr)));
+    let rooms: Vec<(Arc<Rooms>, f32)> =
+        args.reverb.iter().map(|rt60| (Arc::new(Rooms::new(*rt60, args.seed)), *rt60)).collect();
+    let mut conditions = vec![Condition::Clean];
+    conditions.extend(noisy().map(|(noises, snr)| Condition::Noise(noises, snr)));
+    conditions.extend(rooms.iter().map(|(rooms, rt60)| Condition::Room(rooms.clone(), *rt60)));
+    if args.noisy_rooms {
+        for (rooms, rt60) in &rooms {
+            let both = noisy().map(|(noises, snr)| Condition::NoisyRoom(rooms.clone(), *rt60, noises, snr));
+            conditions.extend(both);
+        }
+    }
+    conditions.extend(args.telephone.then_some(Condition::Telephone));
     conditions.extend(args.level.iter().copied().map(Condition::Level));
-    let models = context.models()?;
-    // The voice is asked always, so that every verdict has all its evidence.
-    let rule = Rule { explain: true, ..context.rule() };
-
-    // Hidden by the library where stderr is no terminal.
-    let progress = ProgressBar::new((clips * conditions.len()) as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} clips, {eta} left")?);
-    let warnings = AtomicUsize::new(0);
-    let warn = |warning: String| {
-        warnings.fetch_add(1, Ordering::Relaxed);
-        progress.suspend(|| eprintln!("wakeword: {warning}"));
-    };
-    let decide = |task| one_task(&models, &rule, task, &conditions, &warn, &progress);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
-    let decided: Vec<Vec<Vec<Decision<'_>>>> = pool.install(|| tasks.par_iter().map(decide).collect());
-    progress.finish_and_clear();
-
-    let mut by_condition: Vec<(String, Vec<Decision<'_>>)> =
-        conditions.iter().map(|condition| (condition.name(), Vec::new())).collect();
-    for task in decided {
-        by_condition.iter_mut().zip(task).for_each(|(all, decisions)| all.1.extend(decisions));
-    }
-    if let Some(path) = &args.scores {
-        write_scores(path, &by_condition).with_context(|| path.display().to_string())?;
-    }
-    let rates: Vec<(String, Rates)> =
-        by_condition.into_iter().map(|(name, decisions)| (name, Rates::of(&decisions, &rule))).collect();
-    report(&rates, args.json)?;
-    Ok(if warnings.into_inner() > 0 { Outcome::Partial } else { Outcome::Done })
+    Ok(conditions)
 }
 
-/// The decisions on the trials of `task` in each condition. A clip that cannot be read is left out.
-fn one_task<'a>(
-    models: &Arc<Models>,
-    rule: &Rule,
-    task: &'a Task,
-    conditions: &[Condition],
-    warn: &(dyn Fn(String) + Sync),
-    progress: &ProgressBar,
-) -> Vec<Vec<Decision<'a>>> {
-    let warn = |warning: String| warn(format!("{}: {warning}", task.name));
-    let profile = autokws::enrol(models, &task.enroll, &warn).map(Arc::new);
-    let mut engine = Engine::new(models.clone(), profile.as_slice(), rule.clone());
-    let mut decided = Vec::new();
-    for condition in conditions {
-        let mut decisions = Vec::new();
-        for trial in &task.trials {
-            match trials::answer(&mut engine, task, &trial.path, condition) {
-                Ok(answer) => decisions.push(Decision { task, trial, answer }),
-                Err(error) => {
-                    engine.reset();
-                    warn(format!("{error}; left out"));
+/// What all tasks share.
+struct Run {
+    models: Arc<Models>,
+    rule: Rule,
+    conditions: Vec<Condition>,
+    progress: ProgressBar,
+    interrupt: Interrupt,
+    warnings: AtomicUsize,
+}
+
+impl Run {
+    /// The decisions on the trials of `task` in each condition; `None` if it was interrupted. A clip that cannot
+    /// be read is left out.
+    fn task<'a>(&self, task: &'a Task) -> Option<Vec<Vec<Decision<'a>>>> {
+        if self.interrupt.asked() {
+            return None;
+        }
+        let warn = |warning: String| {
+            self.warnings.fetch_add(1, Ordering::Relaxed);
+            self.progress.suspend(|| eprintln!("wakeword: {}: {warning}", task.name));
+        };
+        let profile = autokws::enrol(&self.models, &task.enroll, &warn).map(Arc::new);
+        let mut engine = Engine::new(self.models.clone(), profile.as_slice(), self.rule.clone());
+        let mut decided = Vec::new();
+        for condition in &self.conditions {
+            let mut decisions = Vec::new();
+            for trial in &task.trials {
+                if self.interrupt.asked() {
+                    return None;
                 }
+                match trials::answer(&mut engine, task, &trial.path, condition) {
+                    Ok(answer) => decisions.push(Decision { task, trial, answer }),
+                    Err(error) => {
+                        engine.reset();
+                        warn(format!("{error}; left out"));
+                    }
+                }
+                self.progress.inc(1);
             }
-            progress.inc(1);
+            decided.push(decisions);
         }
-        decided.push(decisions);
+        Some(decided)
     }
-    decided
 }
 
-/// One line a verdict, and one without scores for each trial that came near nothing.
-fn write_scores(path: &Path, by_condition: &[(String, Vec<Decision<'_>>)]) -> anyhow::Result<()> {
-    let all =
-        || by_condition.iter().flat_map(|(name, decisions)| decisions.iter().map(move |one| (name, one)));
-    // What a verdict holds besides names, and a verdict's values in that order.
-    let columns = all().find_map(|(_, one)| one.answer.verdicts.first()).map_or(Ok(Vec::new()), columns)?;
-    let mut text = String::new();
-    let titles = ["condition", "task", "speaker", "kind", "clip", "accepted"].map(str::to_owned);
-    line(&mut text, titles.into_iter().chain(columns.iter().map(|(title, _)| title.clone())));
-    for (condition, one) in all() {
-        let file = autokws::file_name(&one.trial.path).to_string_lossy().into_owned();
-        let accepted = u8::from(one.answer.accepted).to_string();
-        let names = [condition, &one.task.name, &one.task.speaker, &one.trial.kind, &file, &accepted]
-            .map(String::clone);
-        if one.answer.verdicts.is_empty() {
-            line(&mut text, names.into_iter().chain(columns.iter().map(|_| String::new())));
-            continue;
-        }
-        for verdict in &one.answer.verdicts {
-            let values = self::columns(verdict)?.into_iter().map(|(_, value)| value);
-            line(&mut text, names.iter().cloned().chain(values));
-        }
+/// How much of a run was done.
+pub struct Done {
+    /// All of them.
+    pub tasks: usize,
+    /// Those that count.
+    pub finished: usize,
+}
+
+impl Done {
+    /// Whether the run was ended too early.
+    pub fn partial(&self) -> bool {
+        self.finished < self.tasks
     }
-    Ok(write_whole(path, text.as_bytes())?)
 }
 
-/// Titles and values of what a verdict measured.
-fn columns(verdict: &Detection) -> anyhow::Result<Vec<(String, String)>> {
-    let Value::Object(fields) = serde_json::to_value(verdict)? else { return Ok(Vec::new()) };
-    let measured = fields.into_iter().filter(|(_, value)| !value.is_string());
-    // An infinite score, where nothing could be aligned, is no number in JSON.
-    let text = |value: Value| if value.is_null() { String::new() } else { value.to_string() };
-    Ok(measured.map(|(title, value)| (title, text(value))).collect())
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    tasks: usize,
+    finished_tasks: usize,
+    partial: bool,
+    conditions: &'a [Results<'a>],
 }
 
-/// A line of CSV (RFC 4180).
-fn line(text: &mut String, fields: impl Iterator<Item = String>) {
-    let quoted = |field: String| {
-        if field.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field
-        }
-    };
-    text.push_str(&fields.map(quoted).collect::<Vec<_>>().join(","));
-    text.push_str("\r\n");
-}
-
-fn report(rates: &[(String, Rates)], json: bool) -> anyhow::Result<()> {
+fn print(done: &Done, results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        let conditions: Vec<Value> =
-            rates.iter().map(|(name, rates)| json!({ "condition": name, "rates": rates })).collect();
-        writeln!(out, "{}", json!({ "conditions": conditions }))?;
+        let line = Printed {
+            tasks: done.tasks,
+            finished_tasks: done.finished,
+            partial: done.partial(),
+            conditions: results,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
         return Ok(());
     }
-    let titles = ["", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
-    let kinds: Vec<&String> = rates.first().map_or(Vec::new(), |(_, rates)| rates.by_kind.keys().collect());
-    let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
-    let titles: Vec<String> = titles.chain(["EER", "phrase EER", "voice EER"].map(str::to_owned)).collect();
+    let (titles, rows) = summary(results);
     let mut table = output::table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
-    for (name, rates) in rates {
-        let score = rates.score;
-        let mut row =
-            vec![name.clone(), format!("{:.3} ({:.3} to {:.3})", score.value, score.low, score.high)];
+    table.add_rows(rows);
+    writeln!(out, "{table}")?;
+    if done.partial() {
+        writeln!(out, "partial: {} of {} tasks", done.finished, done.tasks)?;
+    }
+    Ok(())
+}
+
+/// Titles and rows of the table of results, one row a condition.
+pub fn summary(results: &[Results<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
+    let kinds: Vec<&String> = results.first().map_or(Vec::new(), |one| one.rates.by_kind.keys().collect());
+    let titles = ["condition", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
+    let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
+    let titles = titles.chain(["EER", "phrase EER", "voice EER"].map(str::to_owned)).collect();
+    let row = |one: &Results<'_>| {
+        let (rates, score) = (&one.rates, one.rates.score);
+        let mut row = vec![
+            one.condition.clone(),
+            format!("{:.3} ({:.3} to {:.3})", score.value, score.low, score.high),
+        ];
         row.extend([rates.miss_rate, rates.false_alarm_rate].map(percent));
         row.extend(
             kinds.iter().map(|kind| rates.by_kind.get(*kind).map_or("-".into(), |rate| percent(*rate))),
         );
         let equal = [rates.equal_error_rate, rates.phrase_equal_error_rate, rates.speaker_equal_error_rate];
         row.extend(equal.map(|rate| rate.map_or("-".into(), |rate| format!("{:.1} %", 100.0 * rate))));
-        table.add_row(row);
-    }
-    writeln!(out, "{table}")?;
-    Ok(())
+        row
+    };
+    (titles, results.iter().map(row).collect())
 }
 
 fn percent(rate: Estimate) -> String {
