@@ -100,7 +100,7 @@ fn listen(models: &Arc<Models>, store: &Store, file: &Path) -> Result<(Vec<Heard
 fn verdict(event: Event) -> Option<Heard> {
     let heard = |Detection { start, end, score, .. }, refused| Heard { start, end, score, refused };
     match event {
-        Event::Candidate(_) => None,
+        Event::Candidate(_) | Event::OtherVoice(_) => None,
         Event::Accepted(detection) => Some(heard(detection, None)),
         Event::Rejected(rejection) => Some(heard(rejection.detection, Some(rejection.reason.describe()))),
     }

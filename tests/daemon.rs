@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::daemon::{Daemon, NAME, enrolled, signal};
 use common::home::{Home, Running, wait_until};
 use common::sandbox::confine;
-use common::{Format, PLAIN, cut, noise, seconds, write_wav};
+use common::{Format, PLAIN, cut, noise, seconds, stretch, write_wav};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -321,6 +321,38 @@ fn signals_and_the_service_manager_are_never_ignored() {
     signal(daemon.id(), Signal::TERM);
     daemon.wait_for_notice("STOPPING=1");
     assert!(daemon.end().success());
+}
+
+#[test]
+fn a_voice_enrolled_while_it_runs_never_stays_unknown() {
+    let _alone = alone();
+    let home = home_with(16_000, 1);
+    let _room = room(&home);
+    let mut daemon = Daemon::start(&home, "[detection]\nhousehold = true\n");
+    daemon.wait_until_it_hears();
+    // Slowed down, the owner sounds like a larger person.
+    write_wav(&home.path("other.wav"), &stretch(cut(17.5, 21.0), 1.25), PLAIN);
+    let other_voice = |daemon: &mut Daemon| {
+        home.play(&home.path("other.wav"));
+        daemon.wait("the phrase in another voice", |event| event["event"] == "other-voice")
+    };
+    let event = other_voice(&mut daemon);
+    assert_eq!((&event["profile"], &event["user"]), (&"demo".into(), &"".into()));
+    assert_eq!(event["speaker"], Value::Null, "{event}");
+
+    write_wav(&home.path("talk.wav"), &stretch(cut(45.6, 48.4), 1.25), PLAIN);
+    let mut enroll = home.command(env!("CARGO_BIN_EXE_wakeword"));
+    enroll.arg("--store").arg(home.path("store")).args(["speakers", "enroll", "bert", "--from"]);
+    assert!(enroll.arg(home.path("talk.wav")).status().unwrap().success());
+    signal(daemon.id(), Signal::HUP);
+    std::thread::sleep(Duration::from_millis(500));
+    let event = other_voice(&mut daemon);
+    assert_eq!(event["speaker"], "bert", "{event}");
+    assert!(event["speaker_similarity"].as_f64().unwrap() >= 0.45, "{event}");
+    // The owner's phrase is its own, and in nobody's enrolled voice.
+    home.play(&home.path("phrase.wav"));
+    let event = daemon.wait_for_wake();
+    assert_eq!((&event["user"], &event["speaker"]), (&"anna".into(), &Value::Null), "{event}");
 }
 
 #[test]

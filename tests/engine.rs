@@ -6,14 +6,17 @@ mod common;
 use std::sync::{Arc, LazyLock};
 
 use common::{
-    Row, accepted, cut, demo_profile, engine, enrol, events, listen, listen_in_blocks, living_room, noise,
-    rows, seconds, stretch, takes, true_phrase,
+    Row, accepted, cut, demo_profile, engine, enrol, events, listen, listen_in_blocks, living_room, models,
+    noise, rows, seconds, stretch, takes, true_phrase,
 };
 use proptest::prelude::*;
-use wakeword::engine::event::{Detection, Event, Reason};
+use wakeword::engine::Engine;
+use wakeword::engine::event::{Detection, Event, Reason, Speaker};
 use wakeword::engine::rule::Rule;
 use wakeword::features::{HOP, SAMPLE_RATE};
 use wakeword::profile::{Profile, Settings};
+use wakeword::speaker::SpeakerEncoder;
+use wakeword::speaker::voice::{Voice, mean};
 
 /// The whole living room.
 static ROOM: LazyLock<Vec<Event>> = LazyLock::new(|| events(living_room()));
@@ -27,7 +30,7 @@ static SCENE: LazyLock<Vec<Event>> = LazyLock::new(|| events(scene()));
 
 fn verdicts(events: &[Event]) -> impl Iterator<Item = (&Detection, Option<Reason>)> {
     events.iter().filter_map(|event| match event {
-        Event::Candidate(_) => None,
+        Event::Candidate(_) | Event::OtherVoice(_) => None,
         Event::Accepted(detection) => Some((detection, None)),
         Event::Rejected(rejection) => Some((&rejection.detection, Some(rejection.reason))),
     })
@@ -349,6 +352,76 @@ fn a_change_of_other_profiles_or_settings_never_loses_what_is_being_said() {
             .collect()
     };
     assert_eq!(mine(&heard), mine(&SCENE));
+}
+
+/// An engine for the demo voice that tells of others, too.
+fn household() -> Engine {
+    let rule = Rule { household: true, ..Rule::default() };
+    Engine::new(models().clone(), std::slice::from_ref(demo_profile()), rule)
+}
+
+fn other_voices(events: &[Event]) -> Vec<&Detection> {
+    let mut others = Vec::new();
+    for event in events {
+        if let Event::OtherVoice(detection) = event {
+            others.push(detection);
+        }
+    }
+    others
+}
+
+/// A voice enrolled from these recordings.
+fn voice(name: &str, clips: &[&[f32]]) -> Voice {
+    let mut encoder = SpeakerEncoder::default();
+    let embeddings: Vec<_> =
+        clips.iter().map(|clip| encoder.embed_clip(&models().speaker, clip).unwrap()).collect();
+    let embedding = mean(embeddings.iter().map(|embedding| &embedding[..]));
+    Voice { name: name.into(), created: 0, models: String::new(), clips: clips.len() as u32, embedding }
+}
+
+#[test]
+fn the_phrase_in_another_voice_is_told_once_and_nothing_else_is() {
+    let heard = listen(&mut household(), living_room());
+    let others = other_voices(&heard);
+    // Of the three, the synthetic strangers say one much like the takes.
+    let alike = rows().into_iter().rfind(|row| row.kind == "other-voice").unwrap();
+    assert!(others.len() == 1 && alike.overlaps(others[0]), "{others:#?}");
+    for other in others {
+        assert_eq!((other.user.as_str(), &other.speaker), ("", &None), "{other:?}");
+        assert!(other.decided - other.end <= SAMPLE_RATE as u64, "{other:?} is late");
+    }
+    // All else stays as it is, and without the mode there is nothing else.
+    let without: Vec<Event> =
+        heard.into_iter().filter(|event| !matches!(event, Event::OtherVoice(_))).collect();
+    assert_eq!(without, *ROOM);
+    assert_eq!(
+        listen_in_blocks(&mut household(), scene(), &[1024]),
+        listen_in_blocks(&mut household(), scene(), &[HOP])
+    );
+}
+
+#[test]
+fn nobody_is_named_but_who_spoke() {
+    let said = |voice: &str, kind: &str| -> Vec<&[f32]> {
+        let rows = rows().into_iter().filter(|row| row.voice == voice && row.kind == kind);
+        rows.map(|row| &living_room()[row.samples()]).collect()
+    };
+    let demo: Vec<&[f32]> = takes().iter().map(|take| &take[..]).collect();
+    let mut engine = household();
+    engine.recognise([voice("anna", &demo), voice("man", &said("man", "speech"))].into());
+    let heard = listen(&mut engine, living_room());
+    let named = |detection: &Detection| detection.speaker.clone().map(|Speaker { name, .. }| name);
+    let accepted = accepted(&heard);
+    assert!(!accepted.is_empty());
+    assert!(accepted.iter().all(|detection| named(detection).as_deref() == Some("anna")), "{accepted:#?}");
+    let others = other_voices(&heard);
+    assert!(!others.is_empty());
+    assert!(others.iter().all(|other| named(other).as_deref() == Some("man")), "{others:#?}");
+
+    // The same, where nobody knows him.
+    engine.recognise([voice("anna", &demo)].into());
+    let heard = listen(&mut engine, living_room());
+    assert!(other_voices(&heard).iter().all(|other| other.speaker.is_none()), "{heard:#?}");
 }
 
 #[test]

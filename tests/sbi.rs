@@ -64,9 +64,7 @@ fn no_recording_is_left_without_a_line_or_given_words_that_it_does_not_hold() {
         assert!(at("image").join(part).exists(), "no {part}");
     }
     let yaml = fs::read_to_string(at("image/model.yaml")).unwrap();
-    for line in
-        ["task: ASR", "language: \"en\"", "sample_rate: 16000", r#"author: "A: \"B\"""#, "entity: \"\""]
-    {
+    for line in ["task: ASR", "language: en", "sample_rate: 16000", r#"author: "A: \"B\"""#, "entity: \"\""] {
         assert!(yaml.lines().any(|found| found == line), "no {line} in {yaml}");
     }
     // The folder works wherever it is.
@@ -107,6 +105,24 @@ fn no_recording_is_left_without_a_line_or_given_words_that_it_does_not_hold() {
         assert!(warnings.contains(part), "no {part:?} in {warnings}");
     }
     assert!(!warnings.contains("silence.wav"), "{warnings}");
+}
+
+#[test]
+fn the_platform_never_reads_another_language_or_lacks_what_its_scripts_need() {
+    let folder = open_folder();
+    takes(folder.path());
+    ended(build(folder.path(), &["--from", "takes", "--entity", "language: zh"]), 0);
+    // The platform takes the last field of every line with this word, quotes and all.
+    let yaml = fs::read_to_string(folder.path().join("image/model.yaml")).unwrap();
+    let named: Vec<&str> = yaml.lines().filter(|line| line.contains("language")).collect();
+    assert_eq!(named, ["language: en"], "{yaml}");
+    let dockerfile = fs::read_to_string(folder.path().join("image/docker/Dockerfile")).unwrap();
+    assert!(dockerfile.split_whitespace().any(|word| word == "python3"), "{dockerfile}");
+
+    let mut command = Command::new(cargo_bin!("wakeword"));
+    let command = command.args(["sbi", "build", "other", "--from", "takes", "--language", "english"]);
+    let error = ended(command.env_clear().current_dir(folder.path()).output().unwrap(), 2);
+    assert!(error.contains("two small letters"), "{error}");
 }
 
 #[test]

@@ -106,6 +106,14 @@ pub enum Heard {
         #[serde(flatten)]
         details: Map<String, Value>,
     },
+    /// Somebody other than its owner said a phrase.
+    OtherVoice {
+        /// Whose phrase it is.
+        profile: String,
+        /// What was measured.
+        #[serde(flatten)]
+        details: Map<String, Value>,
+    },
     /// Properties changed.
     Changed {
         /// The object's path.
@@ -212,12 +220,13 @@ fn understand(member: &str, message: &Message) -> Option<Heard> {
     let body = message.body();
     let object_path = || message.header().path().map(ToString::to_string);
     match member {
-        "Detected" | "Rejected" => {
+        "Detected" | "Rejected" | "OtherVoice" => {
             let (profile, details): (String, Dictionary) = body.deserialize().ok()?;
             let details = object(details);
             Some(match member {
                 "Detected" => Heard::Detected { profile, details },
-                _ => Heard::Rejected { profile, details },
+                "Rejected" => Heard::Rejected { profile, details },
+                _ => Heard::OtherVoice { profile, details },
             })
         }
         "PropertiesChanged" => {

@@ -215,6 +215,8 @@ impl Daemon {
     /// The speaker of a profile said its phrase. Details: phrase, user (s), score, threshold, margin,
     /// keyword_score, cepstral_score, speaker_score, speaker_cosine (d, the last two absent if the voice was
     /// not asked), snr_db, level_dbfs, latency_ms (d), start_us, end_us (t, CLOCK_MONOTONIC), sequence (t).
+    /// Where it was said in one of the voices of `wakeword speakers`: speaker (s), its name, and
+    /// speaker_similarity (d).
     #[zbus(signal)]
     pub(super) async fn detected(
         emitter: &SignalEmitter<'_>,
@@ -226,6 +228,15 @@ impl Daemon {
     /// and reason (s): other-phrase, other-speaker, uncertain or outscored.
     #[zbus(signal)]
     pub(super) async fn rejected(
+        emitter: &SignalEmitter<'_>,
+        profile: &str,
+        details: Details,
+    ) -> zbus::Result<()>;
+
+    /// Somebody other than its owner said the phrase of a profile; sent in household mode only, once the phrase
+    /// is over. Details as of `Detected`, with an empty user: without a speaker, it was nobody enrolled.
+    #[zbus(signal)]
+    pub(super) async fn other_voice(
         emitter: &SignalEmitter<'_>,
         profile: &str,
         details: Details,
@@ -260,7 +271,7 @@ struct AudioDetails {
     stream: u32,
 }
 
-/// The dictionary that comes with a verdict.
+/// The dictionary that comes with what was heard.
 #[derive(SerializeDict, Type)]
 #[zbus(signature = "a{sv}")]
 pub(super) struct Details {
@@ -273,6 +284,8 @@ pub(super) struct Details {
     cepstral_score: f64,
     speaker_score: Option<f64>,
     speaker_cosine: Option<f64>,
+    speaker: Option<String>,
+    speaker_similarity: Option<f64>,
     snr_db: f64,
     level_dbfs: f64,
     latency_ms: f64,
@@ -296,6 +309,8 @@ impl From<&WakeEvent> for Details {
             cepstral_score: evidence.cepstral_score.into(),
             speaker_score: evidence.speaker_score.map(f64::from),
             speaker_cosine: evidence.speaker_cosine.map(f64::from),
+            speaker: detection.speaker.as_ref().map(|speaker| speaker.name.clone()),
+            speaker_similarity: detection.speaker.as_ref().map(|speaker| speaker.similarity.into()),
             snr_db: evidence.snr_db.into(),
             level_dbfs: evidence.level_dbfs.into(),
             latency_ms: event.latency_ms,

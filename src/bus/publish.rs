@@ -42,7 +42,10 @@ impl News {
             Notice::Status(status) => self.status = status,
             Notice::Profiles(profiles) => self.profiles = profiles,
             Notice::Threshold(threshold) => self.threshold = threshold,
-            Notice::Verdict(_) | Notice::Enrolment { .. } | Notice::AudioLost { .. } => {}
+            Notice::Verdict(_)
+            | Notice::OtherVoice(_)
+            | Notice::Enrolment { .. }
+            | Notice::AudioLost { .. } => {}
         }
     }
 
@@ -93,6 +96,10 @@ impl Publisher {
             None => Daemon::detected(&self.emitter, profile, event.into()).await,
             Some(_) => Daemon::rejected(&self.emitter, profile, event.into()).await,
         }
+    }
+
+    pub async fn other_voice(&self, event: &WakeEvent) -> zbus::Result<()> {
+        Daemon::other_voice(&self.emitter, &event.detection.profile, event.into()).await
     }
 
     pub async fn audio_lost(&self, owner: BusName<'_>, stream: u32, samples: u64) -> zbus::Result<()> {

@@ -145,6 +145,7 @@ impl Session {
                 Notice::Verdict(event) if event.reason.is_none() || self.rejected => {
                     self.publisher.verdict(event).await?;
                 }
+                Notice::OtherVoice(event) => self.publisher.other_voice(event).await?,
                 Notice::AudioLost { stream, samples } => {
                     if let Some(owner) = self.shared.owner(*stream) {
                         let owner = BusName::Unique(UniqueName::try_from(owner)?);

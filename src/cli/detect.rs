@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use wakeword::batch::hear;
 use wakeword::engine::Engine;
-use wakeword::engine::event::{Detection, Event, Reason};
+use wakeword::engine::event::{Detection, Event};
 
 use super::{Context, Outcome, output};
 
@@ -37,10 +37,12 @@ pub struct Args {
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     let models = context.models()?;
     let profiles = context.profiles(&models, &args.profiles)?;
+    let voices = context.voices(&models)?;
     let mut outcome = Outcome::Done;
     for file in &args.files {
         let mut events = Vec::new();
         let mut engine = Engine::new(models.clone(), &profiles, context.rule());
+        engine.recognise(voices.clone());
         // What was heard before a file broke off still counts.
         if let (_, Err(error)) = hear(&mut engine, file, |event| events.push(event)) {
             eprintln!("wakeword: {error}");
@@ -70,29 +72,32 @@ fn write_json(file: &Path, events: &[Event]) -> anyhow::Result<()> {
 
 fn write_table(file: &Path, events: &[Event]) -> anyhow::Result<()> {
     let mut table = output::table(&[
-        "from", "to", "who", "phrase", "verdict", "score", "needed", "words", "voice", "SNR",
+        "from", "to", "who", "phrase", "verdict", "score", "needed", "words", "voice", "speaker", "SNR",
     ]);
-    let mut row = |detection: &Detection, refused: Option<Reason>| {
+    let mut row = |detection: &Detection, verdict: &str, accepted: bool| {
         let evidence = &detection.evidence;
-        let verdict = refused.map_or("accepted".into(), |reason| format!("refused: {}", reason.describe()));
         table.add_row([
             output::time(detection.start).into(),
             output::time(detection.end).into(),
             detection.profile.as_str().into(),
             detection.phrase.as_str().into(),
-            output::verdict(&verdict, refused.is_none()),
+            output::verdict(verdict, accepted),
             format!("{:.2}", detection.score).into(),
             format!("{:.2}", detection.threshold).into(),
             format!("{:.2}", evidence.keyword_score.midpoint(evidence.cepstral_score)).into(),
             evidence.speaker_score.map_or("-".into(), |score| format!("{score:.2}").into()),
+            detection.speaker.as_ref().map_or("-".into(), |speaker| speaker.name.as_str().into()),
             format!("{:.0} dB", evidence.snr_db).into(),
         ]);
     };
     for event in events {
         match event {
             Event::Candidate(_) => {}
-            Event::Accepted(detection) => row(detection, None),
-            Event::Rejected(rejection) => row(&rejection.detection, Some(rejection.reason)),
+            Event::Accepted(detection) => row(detection, "accepted", true),
+            Event::Rejected(rejection) => {
+                row(&rejection.detection, &format!("refused: {}", rejection.reason.describe()), false);
+            }
+            Event::OtherVoice(detection) => row(detection, "the phrase in another voice", false),
         }
     }
     let mut out = std::io::stdout().lock();

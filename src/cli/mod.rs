@@ -32,6 +32,7 @@ use wakeword::config::{Config, default_store};
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
+use wakeword::speaker::voice::Voice;
 use wakeword::store::{Kind, Store};
 
 /// Wakes for your phrase in your voice, on your device.
@@ -178,12 +179,21 @@ impl Context {
     }
 
     fn rule(&self) -> Rule {
-        Rule { threshold: self.config.detection.threshold, ..Rule::default() }
+        self.config.detection.rule()
     }
 
     /// The named profiles, or all; one that was made with other models is an error.
     fn profiles(&self, models: &Models, names: &[String]) -> anyhow::Result<Vec<Arc<Profile>>> {
         Ok(load_all(self.store()?, models, names)?.into_iter().map(Arc::new).collect())
+    }
+
+    /// All enrolled voices, of which there may be none; one that was made with other models is an error.
+    fn voices(&self, models: &Models) -> anyhow::Result<Arc<[Voice]>> {
+        let store = self.store()?.voices();
+        if store.names()?.is_empty() {
+            return Ok(Arc::default());
+        }
+        Ok(load_all(&store, models, &[])?.into())
     }
 }
 

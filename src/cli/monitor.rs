@@ -57,14 +57,19 @@ fn line(heard: &Heard) -> String {
         Heard::Rejected { profile, details } => {
             format!("rejected  {profile}  {}", fields(details, &VERDICT))
         }
+        Heard::OtherVoice { profile, details } => {
+            let known = details.get("speaker").and_then(Value::as_str).unwrap_or("nobody enrolled");
+            format!("other     {profile}  said by {known}  {}", fields(details, &PHRASE))
+        }
         Heard::Changed { object, changed } => format!("changed   {}  {}", last(object), all(changed)),
         Heard::Added { object, properties } => format!("added     {}  {}", last(object), all(properties)),
         Heard::Removed { object } => format!("removed   {}", last(object)),
     }
 }
 
-/// What of a verdict fits a line.
-const VERDICT: [&str; 6] = ["reason", "user", "phrase", "score", "threshold", "latency_ms"];
+/// What of a verdict fits a line, and of a phrase in another voice.
+const VERDICT: [&str; 7] = ["reason", "user", "speaker", "phrase", "score", "threshold", "latency_ms"];
+const PHRASE: [&str; 2] = ["phrase", "latency_ms"];
 
 fn fields(details: &Map<String, Value>, names: &[&str]) -> String {
     let fields = names.iter().filter_map(|name| Some(format!("{name} {}", show(details.get(*name)?))));

@@ -59,8 +59,8 @@ struct BuildArgs {
     /// Folder with a folder of takes for each phrase
     #[arg(long, value_name = "DIR", conflicts_with = "profiles")]
     from: Option<PathBuf>,
-    /// Language of the phrases, such as zh or en
-    #[arg(long, value_name = "CODE")]
+    /// Language of the phrases by ISO 639-1: two letters, such as zh or en
+    #[arg(long, value_name = "CODE", value_parser = language)]
     language: String,
     /// Who submits it
     #[arg(long, value_name = "NAME", default_value = "")]
@@ -71,6 +71,12 @@ struct BuildArgs {
     /// Where the author is reached
     #[arg(long, value_name = "ADDRESS", default_value = "")]
     email: String,
+}
+
+/// The platform's own programs are called by this code.
+fn language(code: &str) -> Result<String, &'static str> {
+    let good = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase());
+    good.then(|| code.to_owned()).ok_or("use a code of two small letters, such as zh or en")
 }
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {

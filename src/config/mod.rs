@@ -72,11 +72,21 @@ pub struct DetectionConfig {
     /// Fused score needed, 0 to 5.
     #[serde(deserialize_with = "values::score")]
     pub threshold: f32,
+    /// Whether a phrase in another voice than its owner's is told of.
+    pub household: bool,
+}
+
+impl DetectionConfig {
+    /// The rule to judge by.
+    pub fn rule(&self) -> Rule {
+        Rule { threshold: self.threshold, household: self.household, ..Rule::default() }
+    }
 }
 
 impl Default for DetectionConfig {
     fn default() -> Self {
-        Self { threshold: Rule::default().threshold }
+        let Rule { threshold, household, .. } = Rule::default();
+        Self { threshold, household }
     }
 }
 

@@ -61,6 +61,9 @@ pub enum HookEvent {
     Detected,
     /// One was refused.
     Rejected,
+    /// Somebody other than its owner said one.
+    #[serde(rename = "other-voice")]
+    OtherVoice,
     /// The daemon's state changed.
     State,
 }
@@ -119,7 +122,7 @@ pub fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 /// What to react to.
 pub fn events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HookEvent>, D::Error> {
     let some = |events: &Vec<HookEvent>| !events.is_empty();
-    checked(deserializer, some, "one or more of [\"detected\", \"rejected\", \"state\"]")
+    checked(deserializer, some, "one or more of [\"detected\", \"rejected\", \"other-voice\", \"state\"]")
 }
 
 /// A value that is as `words` say, which its type and `good` decide.

@@ -12,6 +12,10 @@ pub enum Event {
     Accepted(Detection),
     /// A candidate was something else.
     Rejected(Rejection),
+    /// Somebody other than its owner said the enrolled phrase; told in household mode, once the phrase is over. Its
+    /// refusals came before. `user` is empty.
+    #[serde(rename = "other-voice")]
+    OtherVoice(Detection),
 }
 
 /// The place and the first score of a possible phrase.
@@ -36,6 +40,9 @@ pub struct Detection {
     pub profile: String,
     /// Who that is.
     pub user: String,
+    /// The enrolled voice that it was said in, if it is one of them.
+    #[serde(flatten)]
+    pub speaker: Option<Speaker>,
     /// The phrase as text.
     pub phrase: String,
     /// First sample of the phrase.
@@ -53,6 +60,17 @@ pub struct Detection {
     pub threshold: f32,
     /// `score` less `threshold`.
     pub margin: f32,
+}
+
+/// One of the enrolled voices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speaker {
+    /// Under which name it was enrolled.
+    #[serde(rename = "speaker")]
+    pub name: String,
+    /// Cosine of the phrase to it.
+    #[serde(rename = "speaker_similarity")]
+    pub similarity: f32,
 }
 
 /// A refused candidate.

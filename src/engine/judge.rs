@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::event::{Evidence, Reason};
+use super::event::{Evidence, Reason, Speaker};
 use super::rule::Rule;
 use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
 use crate::models::Models;
 use crate::phrase::{CepstralTemplates, costs};
 use crate::profile::{Profile, Take};
+use crate::speaker::voice::{self, Voice};
 use crate::speaker::{self, SpeakerEncoder, cosine};
 
 /// One profile, ready to judge by.
@@ -34,6 +35,8 @@ impl Reference {
 pub struct Verdict {
     /// Everything measured.
     pub evidence: Evidence,
+    /// Who of `voices` said it.
+    pub speaker: Option<Speaker>,
     /// Fused score.
     pub score: f32,
     /// Why not, if not.
@@ -57,6 +60,8 @@ pub struct Scene<'a> {
 /// Scratch for verdicts.
 #[derive(Default)]
 pub struct Judge {
+    /// The enrolled voices, one of which may be named.
+    pub voices: Arc<[Voice]>,
     mfcc: Mfcc,
     speaker: SpeakerEncoder,
     /// The last voice that was asked for, and from where in the stream it was: a candidate that grew, or that
@@ -87,16 +92,20 @@ impl Judge {
             level_dbfs: dbfs(&scene.audio[phrase.clone()]),
             snr_db: snr_db(scene.background),
         };
+        let mut speaker = None;
         // The voice costs most: ask it only where it makes a difference, or the reason is wanted.
         if rule.explain || rule.words_suffice(&evidence) {
+            let voices = self.voices.clone();
             let embedding = self.embedding(models, scene, &phrase);
             let cosines = reference.voices.iter().map(|voice| cosine(voice, embedding));
             let cosine = cosines.fold(-1.0, f32::max);
             evidence.speaker_cosine = Some(cosine);
             evidence.speaker_score = Some(cosine / scales.voice);
+            speaker = voice::recognise(&voices, embedding)
+                .map(|(voice, similarity)| Speaker { name: voice.name.clone(), similarity });
         }
         let (score, refused) = (rule.fuse(&evidence), rule.refusal(&evidence));
-        Verdict { evidence, score, refused, phrase }
+        Verdict { evidence, speaker, score, refused, phrase }
     }
 
     /// Forgets the stream.

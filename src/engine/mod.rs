@@ -5,6 +5,7 @@
 
 pub mod event;
 mod history;
+mod household;
 mod judge;
 pub mod rule;
 mod tracker;
@@ -23,8 +24,10 @@ use crate::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP};
 use crate::models::Models;
 use crate::phrase;
 use crate::profile::Profile;
+use crate::speaker::voice::Voice;
 use event::{Candidate, Detection, Event, Reason, Rejection};
 use history::History;
+use household::Household;
 use judge::{Judge, Reference, Scene, Verdict};
 use rule::Rule;
 use tracker::{Peak, Tracker};
@@ -51,6 +54,7 @@ pub struct Engine {
     keywords: KeywordStage,
     voices: Vec<(Arc<Profile>, Reference)>,
     judge: Judge,
+    household: Household,
 }
 
 /// Everything that runs once per keyword vector.
@@ -82,6 +86,7 @@ impl Engine {
             keywords,
             voices: Vec::new(),
             judge: Judge::default(),
+            household: Household::default(),
             models,
             rule: rule.clone(),
         };
@@ -111,6 +116,11 @@ impl Engine {
         self.rule = rule;
     }
 
+    /// Names these voices from now on, whatever the phrase, where one of them says it.
+    pub fn recognise(&mut self, voices: Arc<[Voice]>) {
+        self.judge.voices = voices;
+    }
+
     /// Takes the next samples, any number, in `[-1, 1]`; `sink` gets the events they complete.
     pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Event)) {
         let mut rest = samples;
@@ -133,6 +143,7 @@ impl Engine {
         self.encoder.reset();
         self.keywords.reset(0);
         self.judge.reset();
+        self.household = Household::default();
     }
 
     /// Ends a finite stream: what is still open is judged as if silence followed. The next samples are
@@ -148,6 +159,7 @@ impl Engine {
         self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks));
         keywords.finish(&mut peaks);
         self.judge_all(peaks, &mut sink);
+        self.tell_household(&mut sink);
         self.reset();
     }
 
@@ -159,6 +171,16 @@ impl Engine {
         let mut peaks = Vec::new();
         self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks));
         self.judge_all(peaks, sink);
+        if !(speech && self.keywords.open()) {
+            self.tell_household(sink);
+        }
+    }
+
+    /// What nobody's own voice said is known once the phrase is over: until then its owner may yet be heard.
+    fn tell_household(&mut self, sink: &mut impl FnMut(Event)) {
+        if let Some(detection) = self.household.take(self.history.end()) {
+            sink(Event::OtherVoice(detection));
+        }
     }
 
     /// Judges the peaks of one moment together: only the best of them can be accepted.
@@ -173,9 +195,15 @@ impl Engine {
             .filter(|(_, _, refused)| refused.is_none())
             .max_by(|a, b| a.1.margin.total_cmp(&b.1.margin))
             .map(|(profile, _, _)| *profile);
+        if winner.is_some() {
+            self.household = Household::default();
+        }
         for (profile, detection, refused) in verdicts {
             let refused = refused.or_else(|| (winner != Some(profile)).then_some(Reason::Outscored));
             self.keywords.trackers[profile].judged(winner.is_some());
+            if winner.is_none() && self.rule.household {
+                self.household.hear(&self.rule, &detection, refused);
+            }
             sink(match refused {
                 None => Event::Accepted(detection),
                 Some(reason) => Event::Rejected(Rejection { reason, detection }),
@@ -201,11 +229,12 @@ impl Engine {
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
         let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end), origin };
         let rule = self.rule.of_profile(profile.settings.threshold);
-        let Verdict { evidence, score, refused, phrase } =
+        let Verdict { evidence, speaker, score, refused, phrase } =
             self.judge.judge(&self.models, reference, &rule, settled.peak.score, &scene);
         let detection = Detection {
             profile: profile.name.clone(),
             user: profile.user.clone(),
+            speaker,
             phrase: profile.phrase.clone(),
             start: origin + phrase.start as u64,
             end: origin + phrase.end as u64,
@@ -266,6 +295,11 @@ impl KeywordStage {
     /// Whether a peak has yet to settle.
     fn rising(&self) -> bool {
         self.trackers.iter().any(Tracker::rising)
+    }
+
+    /// Whether the verdict on what is heard just now may yet be another.
+    fn open(&self) -> bool {
+        self.trackers.iter().any(Tracker::open)
     }
 
     /// Settles every peak that is still rising.

@@ -31,6 +31,10 @@ pub struct Rule {
     pub threshold: f32,
     /// Added to the threshold, a profile's own too: while the device itself plays, for one.
     pub raise: f32,
+    /// Household mode: tell of phrases that somebody other than their owner said.
+    pub household: bool,
+    /// Keyword score from which on it is the phrase, whoever says it.
+    pub phrase_gate: f32,
 }
 
 impl Default for Rule {
@@ -46,6 +50,8 @@ impl Default for Rule {
             noise_most: 0.4,
             threshold: 1.6,
             raise: 0.0,
+            household: false,
+            phrase_gate: 0.58,
         }
     }
 }
@@ -69,6 +75,12 @@ impl Rule {
     /// Whether the words reach their gate, so that the voice matters.
     pub fn words_suffice(&self, evidence: &Evidence) -> bool {
         self.words(evidence) + self.noise(evidence) >= self.words_gate
+    }
+
+    /// Whether a refused candidate is the phrase all the same, in another voice. Only the keyword encoder can tell:
+    /// in another voice the cepstra are far off.
+    pub fn other_voice(&self, evidence: &Evidence, reason: Reason) -> bool {
+        reason == Reason::OtherSpeaker && evidence.keyword_score >= self.phrase_gate
     }
 
     /// The fused score; without a voice, that of the words alone. Where the words miss their gate, it

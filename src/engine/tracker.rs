@@ -104,6 +104,11 @@ impl Tracker {
         matches!(self.phase, Phase::Rising { .. })
     }
 
+    /// Whether something like the phrase is heard, or was just now.
+    pub fn open(&self) -> bool {
+        !matches!(self.phase, Phase::Idle)
+    }
+
     /// Settles a peak that may still be rising.
     pub fn finish(&mut self) -> Option<Peak> {
         let Phase::Rising { peak, .. } = &self.phase else { return None };

@@ -232,7 +232,7 @@ pub fn test(models: &Arc<Models>, profiles: &[Arc<Profile>], rule: &Rule, sample
     let mut best: Option<(f32, Event)> = None;
     let mut sink = |event: Event| {
         let score = match &event {
-            Event::Candidate(_) => return,
+            Event::Candidate(_) | Event::OtherVoice(_) => return,
             Event::Accepted(_) => f32::INFINITY,
             Event::Rejected(rejection) => rejection.detection.score,
         };

@@ -13,9 +13,10 @@ use super::notice::WakeEvent;
 use crate::audio::capture::{Capture, CaptureError, CaptureOptions, Health};
 use crate::audio::{SAMPLE_RATE, clock};
 use crate::engine::Engine;
-use crate::engine::event::{Detection, Event, Reason};
+use crate::engine::event::{Detection, Event, Reason, Rejection};
 use crate::engine::rule::Rule;
 use crate::profile::Profile;
+use crate::speaker::voice::Voice;
 
 /// Longest wait for audio before the orders are looked at again.
 const WAIT: Duration = Duration::from_millis(100);
@@ -32,8 +33,8 @@ pub enum Order {
     Close,
     /// Judge by this engine from now on.
     Engine(Box<Engine>),
-    /// Listen for these profiles by this rule.
-    Update(Vec<Arc<Profile>>, Rule),
+    /// Listen for these profiles, name these voices, by this rule.
+    Update(Vec<Arc<Profile>>, Arc<[Voice]>, Rule),
     /// Hand over audio.
     OpenAudio(u32, Answer<AudioStream>),
 }
@@ -46,6 +47,8 @@ pub enum Report {
     Lost(CaptureError),
     /// A verdict.
     Verdict(WakeEvent),
+    /// A phrase in another voice than its owner's.
+    OtherVoice(WakeEvent),
     /// Audio came in.
     Progress {
         /// Samples heard since the start, at 16 kHz.
@@ -176,9 +179,10 @@ impl Listener {
                 let waiting = std::mem::take(&mut self.waiting);
                 self.judge(&waiting);
             }
-            Order::Update(profiles, rule) => {
+            Order::Update(profiles, voices, rule) => {
                 if let Some(engine) = &mut self.engine {
                     engine.update(&profiles, rule);
+                    engine.recognise(voices);
                 }
             }
             Order::OpenAudio(preroll_ms, answer) => {
@@ -221,34 +225,41 @@ impl Listener {
             self.waiting.extend_from_slice(samples);
             return;
         };
-        let mut verdicts = Vec::new();
-        engine.push(samples, |event| match event {
-            Event::Candidate(_) => {}
-            Event::Accepted(detection) => verdicts.push((detection, None)),
-            Event::Rejected(rejection) => verdicts.push((rejection.detection, Some(rejection.reason))),
-        });
-        for (detection, reason) in verdicts {
-            self.verdict(detection, reason);
+        let mut events = Vec::new();
+        engine.push(samples, |event| events.push(event));
+        for event in events {
+            match event {
+                Event::Candidate(_) => {}
+                Event::Accepted(detection) => {
+                    let kept = self.clock.origin.saturating_sub(self.kept_from);
+                    self.phrase = Some((kept + detection.start, kept + detection.end));
+                    let event = self.dated(detection, None);
+                    self.report(Report::Verdict(event));
+                }
+                Event::Rejected(Rejection { reason, detection }) => {
+                    let event = self.dated(detection, Some(reason));
+                    self.report(Report::Verdict(event));
+                }
+                Event::OtherVoice(detection) => {
+                    let event = self.dated(detection, None);
+                    self.report(Report::OtherVoice(event));
+                }
+            }
         }
     }
 
-    fn verdict(&mut self, detection: Detection, reason: Option<Reason>) {
-        let origin = self.clock.origin;
-        if reason.is_none() {
-            let kept = origin.saturating_sub(self.kept_from);
-            self.phrase = Some((kept + detection.start, kept + detection.end));
-        }
+    /// What the engine heard, with what only the listener knows.
+    fn dated(&mut self, detection: Detection, reason: Option<Reason>) -> WakeEvent {
         self.sequence += 1;
         let end_us = self.clock.us(detection.end);
-        let event = WakeEvent {
+        WakeEvent {
             sequence: self.sequence,
             reason,
             start_us: self.clock.us(detection.start),
             end_us,
             latency_ms: clock::monotonic_us().saturating_sub(end_us) as f64 / 1000.0,
             detection,
-        };
-        self.report(Report::Verdict(event));
+        }
     }
 
     /// What was said before a pause is no longer what was said just now.

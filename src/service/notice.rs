@@ -60,12 +60,12 @@ pub struct Status {
     pub last_error: String,
 }
 
-/// A verdict of the engine, with what only the daemon knows.
+/// What the engine heard, with what only the daemon knows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WakeEvent {
-    /// Counts verdicts since the start, from 1.
+    /// Counts what was heard since the start, from 1.
     pub sequence: u64,
-    /// Why it was refused; accepted if absent.
+    /// Why it was refused, if it was.
     pub reason: Option<Reason>,
     /// When the phrase began: CLOCK_MONOTONIC in microseconds.
     pub start_us: u64,
@@ -83,6 +83,8 @@ pub struct WakeEvent {
 pub enum Notice {
     /// A verdict: accepted, or refused with a reason.
     Verdict(Arc<WakeEvent>),
+    /// A phrase in another voice than its owner's, in household mode.
+    OtherVoice(Arc<WakeEvent>),
     /// The condition changed.
     Status(Status),
     /// All enrolled profiles, after any of them changed.

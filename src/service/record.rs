@@ -4,9 +4,11 @@
 //!
 //! - `detected`: a phrase was accepted. The fields are those of [`WakeEvent`](super::notice::WakeEvent)
 //!   and [`Detection`](crate::engine::event::Detection): sequence, profile, user, phrase, score,
-//!   threshold, margin, `start_us`, `end_us`, `latency_ms` and so on.
+//!   threshold, margin, `start_us`, `end_us`, `latency_ms` and so on; `speaker` and `speaker_similarity` where
+//!   it was said in one of the enrolled voices.
 //! - `rejected`: one was refused. The same fields, and `reason`, a
 //!   [`Reason`](crate::engine::event::Reason) such as `other-speaker`.
+//! - `other-voice`: in household mode, somebody other than its owner said a phrase. The same fields; `user` is empty.
 //! - `state`: the daemon's state changed, or what it last complained of. The fields are those of
 //!   [`Status`](super::notice::Status).
 //!
@@ -41,6 +43,7 @@ impl Recorder {
         match notice {
             Notice::Verdict(event) if event.reason.is_none() => Record::new(HookEvent::Detected, &**event),
             Notice::Verdict(event) => Record::new(HookEvent::Rejected, &**event),
+            Notice::OtherVoice(event) => Record::new(HookEvent::OtherVoice, &**event),
             Notice::Status(status) => {
                 let now = Some((status.state, status.last_error.clone()));
                 let news = now != self.told;
@@ -76,7 +79,7 @@ pub mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engine::event::{Detection, Evidence, Reason};
+    use crate::engine::event::{Detection, Evidence, Reason, Speaker};
     use crate::service::notice::{Status, WakeEvent};
 
     /// A verdict as the daemon gives it.
@@ -92,6 +95,7 @@ pub mod tests {
         let detection = Detection {
             profile: "anna".into(),
             user: "Anna \"A\" O'Neil".into(),
+            speaker: Some(Speaker { name: "anna".into(), similarity: 0.625 }),
             phrase: "hello $(sunflower)".into(),
             start: 16_000,
             end: 32_000,
@@ -126,6 +130,8 @@ pub mod tests {
         for field in [
             r#""event":"detected""#,
             r#""sequence":7"#,
+            r#""speaker":"anna""#,
+            r#""speaker_similarity":0.625"#,
             r#""profile":"anna""#,
             r#""score":1.9,"#,
             r#""margin":0.3,"#,

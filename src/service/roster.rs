@@ -1,41 +1,48 @@
-//! The enrolled profiles as the daemon knows them.
+//! The enrolled profiles and voices as the daemon knows them.
 
 use std::sync::Arc;
 
 use super::command::CommandError;
 use crate::profile::{Profile, Settings};
-use crate::store::{Store, StoreError};
+use crate::speaker::voice::Voice;
+use crate::store::{Kind, Store, StoreError};
 
-/// The profiles of a store that can be used, and what is wrong with the others.
+/// What of a store can be used, and what is wrong with the rest.
 #[derive(Debug, Default)]
 pub struct Roster {
     /// Usable profiles, by name.
     pub profiles: Vec<Arc<Profile>>,
-    /// One text a profile that cannot be used, naming it.
+    /// Usable voices, by name.
+    pub voices: Arc<[Voice]>,
+    /// One text a profile or voice that cannot be used, naming it.
     pub broken: Vec<String>,
 }
 
 impl Roster {
-    /// Reads all profiles; those made with other models than `fingerprint`'s cannot be used.
+    /// Reads everything; what was made with other models than `fingerprint`'s cannot be used.
     pub fn load(store: &Store, fingerprint: &str) -> Self {
-        let mut roster = Self::default();
-        let names = store.names().unwrap_or_else(|error| {
-            roster.broken.push(error.to_string());
-            Vec::new()
-        });
-        for name in names {
-            match store.load(&name) {
-                Ok(profile) if profile.models == fingerprint => roster.profiles.push(Arc::new(profile)),
-                Ok(_) => {
-                    roster
-                        .broken
-                        .push(format!("profile {name:?} was made with other models; enrol it again"));
-                }
-                Err(error) => roster.broken.push(error.to_string()),
-            }
-        }
-        roster
+        let mut broken = Vec::new();
+        let profiles = usable(store, fingerprint, &mut broken).map(Arc::new).collect();
+        let voices = usable(&store.voices(), fingerprint, &mut broken).collect();
+        Self { profiles, voices, broken }
     }
+}
+
+/// What of `store` was made with these models.
+fn usable<T: Kind>(store: &Store<T>, fingerprint: &str, broken: &mut Vec<String>) -> impl Iterator<Item = T> {
+    let names = store.names().unwrap_or_else(|error| {
+        broken.push(error.to_string());
+        Vec::new()
+    });
+    let mut found = Vec::new();
+    for name in names {
+        match store.load(&name) {
+            Ok(one) if one.models() == fingerprint => found.push(one),
+            Ok(_) => broken.push(format!("{} {name:?} was made with other models; enrol it again", T::NOUN)),
+            Err(error) => broken.push(error.to_string()),
+        }
+    }
+    found.into_iter()
 }
 
 /// Changes the settings of a stored profile.

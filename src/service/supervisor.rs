@@ -22,6 +22,7 @@ use super::{Options, ServiceError, capture_options};
 use crate::audio::capture::{CaptureError, Health, Realtime};
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::engine::event::Detection;
 use crate::engine::rule::Rule;
 use crate::models::{ModelError, Models};
 use crate::store::Store;
@@ -166,10 +167,13 @@ impl Supervisor {
                         );
                     }
                 }
-                // Whoever enrols says the phrase again and again, and wants nothing to happen.
-                if !self.claim.taken() {
-                    self.tell(Notice::Verdict(Arc::new(event)));
-                }
+                self.tell_heard(Notice::Verdict(Arc::new(event)));
+            }
+            Report::OtherVoice(event) => {
+                let Detection { profile, speaker, .. } = &event.detection;
+                let speaker = speaker.as_ref().map(|speaker| &speaker.name);
+                tracing::info!(profile, speaker, "the phrase in another voice");
+                self.tell_heard(Notice::OtherVoice(Arc::new(event)));
             }
             Report::Progress { samples, health } => self.progressed(samples, &health),
             Report::AudioLost { stream, samples } => {
@@ -439,18 +443,20 @@ impl Supervisor {
         } else {
             self.problem(Problem::Profiles, &self.roster.broken.join("; "));
         }
-        tracing::info!(profiles = self.roster.profiles.len(), "profiles read");
+        let (profiles, voices) = (self.roster.profiles.len(), self.roster.voices.len());
+        tracing::info!(profiles, voices, "profiles read");
         self.update_engine();
         self.tell(Notice::Profiles(self.roster.profiles.clone()));
     }
 
     fn update_engine(&mut self) {
-        self.order(Order::Update(self.roster.profiles.clone(), self.rule()));
+        let Roster { profiles, voices, .. } = &self.roster;
+        self.order(Order::Update(profiles.clone(), voices.clone(), self.rule()));
     }
 
     fn rule(&self) -> Rule {
         let raise = if self.status.playback { self.config.service.playback_margin } else { 0.0 };
-        Rule { threshold: self.config.detection.threshold, raise, ..Rule::default() }
+        Rule { raise, ..self.config.detection.rule() }
     }
 
     /// All of the new configuration, or nothing of it.
@@ -543,6 +549,13 @@ impl Supervisor {
         self.systemd.status(&status);
         self.told = Some(status.clone());
         self.tell(Notice::Status(status));
+    }
+
+    /// Whoever enrols says the phrase again and again, and wants nothing to happen.
+    fn tell_heard(&mut self, notice: Notice) {
+        if !self.claim.taken() {
+            self.tell(notice);
+        }
     }
 
     fn tell(&mut self, notice: Notice) {

@@ -34,6 +34,12 @@ pub fn mean<'a>(embeddings: impl IntoIterator<Item = &'a [f32]>) -> Vec<f32> {
     sum
 }
 
+/// Whose of `voices` an embedding is, and the cosine to that voice; `None` if it is nobody's.
+pub fn recognise<'a>(voices: &'a [Voice], embedding: &[f32]) -> Option<(&'a Voice, f32)> {
+    let (best, similarity) = rank(voices, embedding).first().copied()?;
+    (similarity >= THRESHOLD).then(|| (&voices[best], similarity))
+}
+
 /// How near each of `voices` an embedding is: (index, cosine), the nearest first.
 pub fn rank(voices: &[Voice], embedding: &[f32]) -> Vec<(usize, f32)> {
     let mut ranked: Vec<_> = voices

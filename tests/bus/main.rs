@@ -20,7 +20,7 @@ use common::home::Home;
 use harness::{Client, DAEMON, Follower, LONG, Service, parts, refusal};
 use serde_json::{Value, json};
 use wakeword::bus::{NAME, PATH, profile_path};
-use wakeword::engine::event::{Detection, Evidence, Reason};
+use wakeword::engine::event::{Detection, Evidence, Reason, Speaker};
 use wakeword::profile::{Profile, Scales};
 use wakeword::service::command::BusCondition;
 use wakeword::service::notice::{Notice, State, Status, WakeEvent};
@@ -64,6 +64,7 @@ fn event(sequence: u64, reason: Option<Reason>) -> Notice {
         detection: Detection {
             profile: "anna".into(),
             user: "Anna Müller".into(),
+            speaker: (sequence != 2).then(|| Speaker { name: "anna".into(), similarity: 0.625 }),
             phrase: "hello sunflower".into(),
             start: 16_000,
             end: 32_000,
@@ -128,6 +129,7 @@ fn a_detection_is_never_told_without_its_evidence() {
             "score": d(2.0), "threshold": d(1.5), "margin": d(0.5),
             "keyword_score": d(0.875), "cepstral_score": d(0.75),
             "speaker_score": d(1.25), "speaker_cosine": d(0.5),
+            "speaker": {"type": "s", "data": "anna"}, "speaker_similarity": d(0.625),
             "snr_db": d(18.25), "level_dbfs": d(-23.5), "latency_ms": d(140.5),
             "start_us": {"type": "t", "data": 1_000_000}, "end_us": {"type": "t", "data": 2_000_000},
             "sequence": {"type": "t", "data": null},
@@ -141,7 +143,9 @@ fn a_detection_is_never_told_without_its_evidence() {
         assert_eq!(member, "Detected");
         let (_, details) = parts::<(String, HashMap<String, OwnedVariant>)>(&message);
         if *details["sequence"] == 2u64.into() {
-            assert!(!details.contains_key("speaker_cosine"));
+            for absent in ["speaker_cosine", "speaker", "speaker_similarity"] {
+                assert!(!details.contains_key(absent), "{absent}");
+            }
             return;
         }
     }
@@ -165,6 +169,24 @@ fn refusals_are_never_told_unless_asked_for() {
             assert_eq!(member, "Detected");
         }
     }
+}
+
+#[test]
+fn the_phrase_in_another_voice_is_never_told_as_a_detection() {
+    let home = home();
+    let service = Service::start(&home, false);
+    let mut client = Client::new(&home);
+    let mut monitor = Follower::new(wakeword(&home, &["monitor", "--json"]));
+    while monitor.json()["event"] != "daemon" {}
+    let Notice::Verdict(heard) = event(3, None) else { panic!("no verdict") };
+    service.tell(Notice::OtherVoice(heard));
+    let (member, _, message) = client.signal();
+    assert_eq!(member, "OtherVoice");
+    let (profile, details) = parts::<(String, HashMap<String, OwnedVariant>)>(&message);
+    assert_eq!((profile.as_str(), &*details["speaker"]), ("anna", &"anna".into()));
+    assert!(!details.contains_key("reason"));
+    let line = monitor.json();
+    assert_eq!((&line["event"], &line["speaker"]), (&"other-voice".into(), &"anna".into()));
 }
 
 #[test]

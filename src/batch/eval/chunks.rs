@@ -91,7 +91,7 @@ impl Chunks {
 fn move_by(event: &mut Event, samples: u64) {
     let detection = match event {
         Event::Candidate(_) => return,
-        Event::Accepted(detection) => detection,
+        Event::Accepted(detection) | Event::OtherVoice(detection) => detection,
         Event::Rejected(rejection) => &mut rejection.detection,
     };
     detection.start += samples;

@@ -56,10 +56,10 @@ impl Detector {
     }
 }
 
-/// The detection of a verdict; `None` for a candidate, which is none yet.
+/// The detection of a verdict; `None` for a candidate, which is none yet, and for what refusals led to.
 pub fn verdict(event: &Event) -> Option<&Detection> {
     match event {
-        Event::Candidate(_) => None,
+        Event::Candidate(_) | Event::OtherVoice(_) => None,
         Event::Accepted(detection) => Some(detection),
         Event::Rejected(rejection) => Some(&rejection.detection),
     }

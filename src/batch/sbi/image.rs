@@ -24,7 +24,7 @@ exec \"$assets/wakeword\" --config /dev/null --store \"$assets/profiles\" sbi ru
 /// What `model.yaml` says of a submission.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// Language of the phrases, such as `zh`.
+    /// Language of the phrases by ISO 639-1, such as `zh`.
     pub language: String,
     /// Who submits it.
     pub author: String,
@@ -104,12 +104,13 @@ fn open_to_all(folder: &Path) -> io::Result<()> {
 
 fn model_yaml(about: &About) -> String {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    // A JSON string is a YAML string, whatever is in it.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    // A JSON string is a YAML string, whatever is in it. The platform looks for the language with grep and awk: it
+    // must stand there without quotes, and no other line may have that word.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string().replace("language", r"\u006canguage");
     format!(
         "date: {}\ntask: ASR\nlanguage: {}\nsample_rate: 16000\nauthor: {}\nentity: {}\nemail: {}\n",
         &date[..10],
-        quoted(&about.language),
+        about.language,
         quoted(&about.author),
         quoted(&about.entity),
         quoted(&about.email)
@@ -117,7 +118,8 @@ fn model_yaml(about: &About) -> String {
 }
 
 /// The program needs the C library of the system that it was built on, or a newer one, and that of ALSA, whose
-/// package has another name in every release; the development package always brings it.
+/// package has another name in every release; the development package always brings it. The platform runs its own
+/// scripts in the container, which need Python.
 fn dockerfile() -> String {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let field = |name: &str| {
@@ -132,7 +134,7 @@ fn dockerfile() -> String {
     format!(
         "FROM {base}\n\
          RUN apt-get update \\\n \
-         && apt-get install -y --no-install-recommends libasound2-dev \\\n \
+         && apt-get install -y --no-install-recommends libasound2-dev python3 \\\n \
          && rm -rf /var/lib/apt/lists/*\n"
     )
 }
