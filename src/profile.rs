@@ -80,8 +80,10 @@ pub struct Take {
     pub cepstra: Frames,
     /// Speaker embedding of unit length, `[192]`.
     pub embedding: Vec<f32>,
-    /// As it would sound in noise, in a room and over the telephone.
+    /// As it would sound in noise and in a room.
     pub elsewhere: Vec<Elsewhere>,
+    /// Halfway between `embedding` and what it would be over the telephone, where all voices are alike.
+    pub line_embedding: Vec<f32>,
 }
 
 impl Take {

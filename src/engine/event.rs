@@ -129,8 +129,8 @@ pub struct Evidence {
     pub cepstral_score: f32,
     /// Voice: 1 for a typical take; absent if it was not asked.
     pub speaker_score: Option<f32>,
-    /// Cosine to the mean embedding of the takes, or of the takes with noise if that is nearer; absent if it
-    /// was not asked.
+    /// Cosine to the mean embedding of the takes, or of the takes in noise, in a room or over a narrow band if that
+    /// is nearer; absent if it was not asked.
     pub speaker_cosine: Option<f32>,
     /// Level of the phrase in dBFS.
     pub level_dbfs: f32,

@@ -7,14 +7,24 @@ use super::rule::Rule;
 #[derive(Default)]
 pub struct Household {
     best: Option<Detection>,
+    /// Where the last phrase ended that woke somebody.
+    woken: u64,
 }
 
 impl Household {
+    /// A phrase until `end` woke its owner: what another profile makes of it is nothing to tell.
+    pub fn woke(&mut self, end: u64) {
+        *self = Self { best: None, woken: end };
+    }
+
     /// Takes a refused candidate, which may be judged again while the phrase goes on.
     pub fn hear(&mut self, rule: &Rule, refused: &Detection, reason: Option<Reason>) {
         let words = refused.evidence.keyword_score;
         let better = self.best.as_ref().is_none_or(|best| best.evidence.keyword_score < words);
-        if better && reason.is_some_and(|reason| rule.other_voice(&refused.evidence, reason)) {
+        if better
+            && refused.start >= self.woken
+            && reason.is_some_and(|reason| rule.other_voice(&refused.evidence, reason))
+        {
             self.best = Some(Detection { user: String::new(), ..refused.clone() });
         }
     }
@@ -22,5 +32,43 @@ impl Household {
     /// What was said, decided at sample `now`.
     pub fn take(&mut self, now: u64) -> Option<Detection> {
         self.best.take().map(|best| Detection { decided: now, ..best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::Evidence;
+
+    #[test]
+    fn a_phrase_that_woke_its_owner_is_never_told_as_anothers() {
+        let rule = Rule { household: true, ..Rule::default() };
+        let evidence = Evidence {
+            keyword_score: 0.9,
+            cepstral_score: 0.5,
+            speaker_score: Some(0.1),
+            speaker_cosine: Some(0.05),
+            level_dbfs: -30.0,
+            snr_db: 40.0,
+        };
+        let at = |start: u64| Detection {
+            profile: "anna".into(),
+            user: "anna".into(),
+            speaker: None,
+            phrase: "x".into(),
+            start,
+            end: start + 16_000,
+            decided: start + 16_000,
+            evidence,
+            score: 1.0,
+            threshold: 1.6,
+            margin: -0.6,
+        };
+        let mut household = Household::default();
+        household.woke(17_000);
+        household.hear(&rule, &at(1_000), Some(Reason::OtherSpeaker));
+        assert_eq!(household.take(20_000), None);
+        household.hear(&rule, &at(18_000), Some(Reason::OtherSpeaker));
+        assert_eq!(household.take(40_000).map(|told| told.start), Some(18_000));
     }
 }

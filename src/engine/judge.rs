@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::event::{Evidence, Reason, Speaker};
 use super::rule::Rule;
+use crate::features::band::Band;
 use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
 use crate::models::Models;
@@ -18,6 +19,8 @@ pub struct Reference {
     templates: CepstralTemplates,
     /// Mean embedding of the takes, and of the takes in each other place.
     voices: Vec<Vec<f32>>,
+    /// The same for what comes through a narrow band.
+    line_voice: Vec<f32>,
     profile: Arc<Profile>,
 }
 
@@ -27,7 +30,8 @@ impl Reference {
         let cepstra = profile.takes.iter().flat_map(Take::cepstra_everywhere);
         let templates = CepstralTemplates::new(cepstra);
         let voices = profile.voices(None);
-        Self { templates, voices, profile }
+        let line_voice = voice::mean(profile.takes.iter().map(|take| &*take.line_embedding));
+        Self { templates, voices, line_voice, profile }
     }
 }
 
@@ -63,6 +67,7 @@ pub struct Judge {
     /// The enrolled voices, one of which may be named.
     pub voices: Arc<[Voice]>,
     mfcc: Mfcc,
+    band: Band,
     speaker: SpeakerEncoder,
     /// The last voice that was asked for, and from where in the stream it was: a candidate that grew, or that
     /// another profile brought too, is often of the same place.
@@ -96,8 +101,10 @@ impl Judge {
         // The voice costs most: ask it only where it makes a difference, or the reason is wanted.
         if rule.explain || rule.words_suffice(&evidence) {
             let voices = self.voices.clone();
+            let narrow = self.band.is_narrow(&scene.audio[phrase.clone()]);
             let embedding = self.embedding(models, scene, &phrase);
-            let cosines = reference.voices.iter().map(|voice| cosine(voice, embedding));
+            let heard = reference.voices.iter().chain(narrow.then_some(&reference.line_voice));
+            let cosines = heard.map(|voice| cosine(voice, embedding));
             let cosine = cosines.fold(-1.0, f32::max);
             evidence.speaker_cosine = Some(cosine);
             evidence.speaker_score = Some(cosine / scales.voice);

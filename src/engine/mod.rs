@@ -194,10 +194,11 @@ impl Engine {
             .iter()
             .filter(|(_, _, refused)| refused.is_none())
             .max_by(|a, b| a.1.margin.total_cmp(&b.1.margin))
-            .map(|(profile, _, _)| *profile);
-        if winner.is_some() {
-            self.household = Household::default();
+            .map(|(profile, detection, _)| (*profile, detection.end));
+        if let Some((_, end)) = winner {
+            self.household.woke(end);
         }
+        let winner = winner.map(|(profile, _)| profile);
         for (profile, detection, refused) in verdicts {
             let refused = refused.or_else(|| (winner != Some(profile)).then_some(Reason::Outscored));
             self.keywords.trackers[profile].judged(winner.is_some());

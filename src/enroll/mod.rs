@@ -47,11 +47,9 @@ const NOISY_SNR_DB: f32 = 10.0;
 /// Reverberation time of the room in which it is learnt, in seconds.
 const RT60: f32 = 0.5;
 
-/// A take as it would sound in noise, in a room and over the telephone.
-fn elsewhere(take: &[f32]) -> [Vec<f32>; 3] {
-    let mut line = take.to_vec();
-    telephone(&mut line);
-    [noisy(take, NOISY_SNR_DB), reverberated(take, RT60), line]
+/// A take as it would sound in noise and in a room.
+fn elsewhere(take: &[f32]) -> [Vec<f32>; 2] {
+    [noisy(take, NOISY_SNR_DB), reverberated(take, RT60)]
 }
 
 /// Longest phrase and user's name, in characters.
@@ -159,20 +157,21 @@ impl<'a> Analyst<'a> {
 
         let net = &self.models.speaker;
         let embedding = self.speaker.embed(net, audio, within.clone());
-        let mut elsewhere = elsewhere(samples).map(|copy| {
+        let elsewhere = elsewhere(samples).map(|copy| {
             let audio = &copy[around.clone()];
             let cepstra = self.mfcc.cepstra(audio).slice(frames.start, frames.end);
             Elsewhere { cepstra, embedding: self.speaker.embed(net, audio, within.clone()) }
         });
-        // Over the telephone everybody sounds alike: half the way there keeps strangers apart.
-        let [.., line] = &mut elsewhere;
-        line.embedding = voice::mean([&*embedding, &line.embedding]);
+        let mut line = audio.to_vec();
+        telephone(&mut line);
+        let line_embedding = voice::mean([&*embedding, &self.speaker.embed(net, &line, within)]);
         let take = Take {
             seconds: span.len() as f32 / SAMPLE_RATE as f32,
             vectors: template,
             cepstra: cepstra.slice(frames.start, frames.end),
             embedding,
             elsewhere: elsewhere.into(),
+            line_embedding,
         };
         Some(Analysed { take, vectors, cepstra })
     }

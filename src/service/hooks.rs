@@ -153,9 +153,11 @@ mod tests {
             hooks.finish(Instant::now() + PATIENCE);
         });
         let log = fs::read_to_string(folder.path().join("log")).unwrap();
-        let missed = log.split(" missed ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let missed = log.split(" missed ").skip(1).filter_map(|rest| rest.split(' ').next());
+        let missed: usize = missed.map(|number| number.parse::<usize>().unwrap()).sum();
         // One may be running while the queue fills.
-        assert!(["67", "68"].contains(&missed), "{log}");
-        assert_eq!(log.matches("too slow").count(), 1, "{log}");
+        assert!((67..=68).contains(&missed), "{log}");
+        // The first may leave the queue when it is full already.
+        assert!((1..=2).contains(&log.matches("too slow").count()), "{log}");
     }
 }

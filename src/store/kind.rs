@@ -71,6 +71,7 @@ impl Kind for Profile {
                 |cepstra, embedding: &[f32]| frames(cepstra, mfcc::DIM) && embedding.len() == EMBEDDING_DIM;
             frames(&take.vectors, VECTOR_DIM)
                 && heard(&take.cepstra, &take.embedding)
+                && take.line_embedding.len() == EMBEDDING_DIM
                 && take.elsewhere.iter().all(|place| heard(&place.cepstra, &place.embedding))
         });
         sound && !self.takes.is_empty()

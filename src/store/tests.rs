@@ -19,6 +19,7 @@ fn profile(name: &str, phrase: &str) -> Profile {
             cepstra: Frames::from_vec(mfcc::DIM, vec![0.5; 4 * mfcc::DIM]),
             embedding: vec![0.2; EMBEDDING_DIM],
         }],
+        line_embedding: vec![0.3; EMBEDDING_DIM],
     };
     let scales = Scales { keyword: 1.0, cepstra: 2.0, voice: 3.0 };
     Profile { created: 1, ..Profile::new(name, phrase, "models", (vec![take; 3], scales)) }

@@ -265,14 +265,14 @@ fn a_calibration_never_changes_more_than_the_threshold() {
     }
     for (options, reason) in [
         (&["--target", "0.000001/h"][..], "least that can be claimed"),
-        (&["--room", "missing.wav"], "no recording of the room"),
+        (&["--room", "missing.wav"], "nothing of the room could be heard"),
         (&["--svg", "words.txt/demo.svg"], "words.txt"),
     ] {
         place.file("words.txt", "no folder");
         let ran = calibrate(options).ends_with(1);
         assert!(ran.stderr().contains(reason), "{}", ran.stderr());
     }
-    for wrong in [["--target", "0"], ["--target", "often"], ["--point", "usual"]] {
+    for wrong in [["--target", "0"], ["--target", "often"], ["--point", "usual"], ["--listen", "soon"]] {
         calibrate(&wrong).ends_with(2);
     }
     place.run(["calibrate", "nobody"]).fails_saying(&["no profile named"]);
