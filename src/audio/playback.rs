@@ -8,7 +8,7 @@ use cpal::traits::{DeviceTrait as _, HostTrait as _, StreamTrait as _};
 use crate::features::SAMPLE_RATE;
 
 /// How long a sound is still heard after its last sample was asked for: the sound system's own delay.
-const LINGERS: Duration = Duration::from_millis(300);
+const LINGERS: Duration = Duration::from_millis(500);
 /// Longest wait for a device that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 

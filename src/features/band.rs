@@ -48,7 +48,8 @@ mod tests {
         telephone(&mut muffled);
         let bits = |sample: f32| (sample * 32768.0).round() / 32768.0;
         muffled.iter_mut().for_each(|sample| *sample = bits(*sample));
-        assert!(band.is_narrow(&muffled));
+        // The filter rings where the recording begins and ends.
+        assert!(band.is_narrow(&muffled[2000..14_000]));
         assert!(!band.is_narrow(&[0.0; 4000]));
     }
 }
