@@ -42,7 +42,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         // A voice that has 45 dB less in the upper half than in the lower, and 16 bits.
         let mut muffled: Vec<f32> =
-            (0..SAMPLE_RATE).map(|n| 0.1 * (n as f32 * 0.2).sin() + 0.001 * (random.f32() - 0.5)).collect();
+            (0..SAMPLE_RATE).map(|n| 0.1 * (n as f32 * 0.2).sin() + 0.002 * (random.f32() - 0.5)).collect();
         let mut band = Band::default();
         assert!(!band.is_narrow(&muffled));
         telephone(&mut muffled);
