@@ -1,4 +1,4 @@
-//! Enrolment without a terminal; the daemon itself does it in `tests/enroll.rs`.
+//! Enrolment without a terminal; the daemon itself does it in `tests/enroll`.
 
 use std::collections::HashMap;
 

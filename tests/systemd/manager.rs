@@ -23,17 +23,18 @@ struct Manager<'a> {
 impl<'a> Manager<'a> {
     /// `None` where none can run: its standard error says why.
     fn start(home: &'a Home) -> Option<Self> {
-        let mut command = home.command("unshare");
-        command.args(["--mount", "--propagation", "private"]).arg(repository("tests/systemd/manager.sh"));
+        const NOT_HERE: i32 = 77;
+        let mut command = home.command(repository("tests/systemd/manager.sh"));
         command.env("HOME_FOLDER", home.path("")).env("INSTALLED", INSTALLED.path());
         let mut process = command.spawn().unwrap();
         let socket = home.path("run/systemd/private");
-        let mut refused = false;
+        let mut ended = None;
         wait_until("the service manager", || {
-            refused = process.try_wait().unwrap().is_some();
-            refused || socket.exists()
+            ended = process.try_wait().unwrap();
+            ended.is_some() || socket.exists()
         });
-        (!refused).then_some(Self { home, process })
+        assert!(ended.is_none_or(|status| status.code() == Some(NOT_HERE)), "{ended:?}");
+        ended.is_none().then_some(Self { home, process })
     }
 
     fn systemctl(&self, arguments: &[&str]) -> String {

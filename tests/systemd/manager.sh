@@ -6,6 +6,7 @@ set -u
 if [ -z "${GROUP-}" ]; then
   GROUPS_ROOT=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET) || exit 77
   GROUP=$GROUPS_ROOT/wakeword-test.$$
+  unshare --mount --cgroup true || exit 77
   mkdir "$GROUP" && echo $$ >"$GROUP/cgroup.procs" || exit 77
   # Whoever stays behind in the group keeps it.
   (echo 0 >"$GROUPS_ROOT/cgroup.procs"; while kill -0 $$ 2>/dev/null; do sleep 1; done

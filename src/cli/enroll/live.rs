@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use wakeword::engine::event::Event;
+use wakeword::engine::event::{Detection, Event, Rejection};
 use wakeword::engine::rule::Rule;
 use wakeword::enroll::{Ear, Heard, Quality, Session, State, test};
 use wakeword::models::Models;
@@ -106,9 +106,8 @@ impl<'a> Live<'a> {
                 Some(Event::Accepted(detection)) => {
                     let evidence = &detection.evidence;
                     let text = format!(
-                        "  accepted: score {:.2} of {:.2} needed; words {:.2}, voice {:.2} (1 is usual)",
-                        detection.score,
-                        detection.threshold,
+                        "  accepted: {}; words {:.2}, voice {:.2} (1 is usual)",
+                        score(&detection),
                         rule.words(evidence),
                         evidence.speaker_score.unwrap_or_default()
                     );
@@ -116,13 +115,7 @@ impl<'a> Live<'a> {
                     return self.test_other(models, rule, profiles);
                 }
                 Some(Event::Rejected(rejection)) => {
-                    let text = format!(
-                        "  not accepted ({}): score {:.2} of {:.2} needed",
-                        rejection.reason.describe(),
-                        rejection.detection.score,
-                        rejection.detection.threshold
-                    );
-                    self.screen.step(&step, &text)?;
+                    self.screen.step(&step, &format!("  not accepted {}", refusal(&rejection)))?;
                 }
                 _ => self.screen.step(&step, "  not accepted: nothing like the phrase was heard")?,
             }
@@ -147,20 +140,15 @@ impl<'a> Live<'a> {
             _ if samples.is_empty() => self.screen.step(&step, "  nothing was said: left out")?,
             Some(Event::Accepted(detection)) => {
                 let text = format!(
-                    "it would have woken: score {:.2} of {:.2} needed. If that was not the phrase, \
+                    "it would have woken: {}. If that was not the phrase, \
                      `wakeword calibrate {} --point strict` makes it more careful",
-                    detection.score, detection.threshold, profiles[0].name
+                    score(&detection),
+                    profiles[0].name
                 );
                 self.screen.warn(Some(&step), &text)?;
             }
             Some(Event::Rejected(rejection)) => {
-                let text = format!(
-                    "  refused ({}): score {:.2} of {:.2} needed",
-                    rejection.reason.describe(),
-                    rejection.detection.score,
-                    rejection.detection.threshold
-                );
-                self.screen.step(&step, &text)?;
+                self.screen.step(&step, &format!("  refused {}", refusal(&rejection)))?;
             }
             _ => self.screen.step(&step, "  refused: nothing like the phrase was heard")?,
         }
@@ -262,6 +250,14 @@ impl<'a> Live<'a> {
         }
         Ok(false)
     }
+}
+
+fn score(detection: &Detection) -> String {
+    format!("score {:.2} of {:.2} needed", detection.score, detection.threshold)
+}
+
+fn refusal(rejection: &Rejection) -> String {
+    format!("({}): {}", rejection.reason.describe(), score(&rejection.detection))
 }
 
 /// Tells of every Enter; ends with the input.

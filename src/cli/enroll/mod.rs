@@ -88,7 +88,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
     let phrase = before.as_ref().map(|profile| profile.phrase.clone()).or(args.phrase.clone());
     let phrase = phrase.context("no phrase")?;
     let screen = Screen::new(args.json);
-    let (models, profile) = if args.from.is_empty() {
+    let (models, session, profile) = if args.from.is_empty() {
         if let Some(folder) = &args.keep_audio {
             keep::folder(folder)?;
         }
@@ -100,19 +100,19 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         if !args.no_test {
             live.test(&models, &context.rule(), &profile)?;
         }
-        if let Some(folder) = &args.keep_audio {
-            keep::takes(folder, &args.name, session.audio())?;
-        }
-        (models, profile)
+        (models, session, profile)
     } else {
         let recordings = takes::read(&args.from)?;
         let models = context.models()?;
         let mut session = session(&models, before.as_ref(), recordings.len())?;
         files::takes(&mut session, &recordings, &screen)?;
         let profile = learn(context, &models, &session, &args, (before, phrase), &screen)?;
-        (models, profile)
+        (models, session, profile)
     };
     let path = store.put(&profile, args.replace || args.add)?;
+    if let Some(folder) = &args.keep_audio {
+        keep::takes(folder, &args.name, session.audio())?;
+    }
     let rule = context.rule();
     let threshold = profile.settings.threshold.unwrap_or(rule.threshold);
     let expected = Outlook::new(&models, &profile, &rule, Room::default()).at(threshold);
@@ -142,7 +142,16 @@ fn learn(
 ) -> anyhow::Result<Arc<Profile>> {
     let (takes, scales) = session.learn()?;
     let profile = match before {
-        Some(before) => Profile { takes, scales, ..before },
+        Some(before) => {
+            // Settings may have been changed while somebody spoke, even the takes by another enrolment.
+            let now = context.store()?.load(&before.name)?;
+            anyhow::ensure!(
+                now.takes == before.takes,
+                "profile {:?} got other takes meanwhile; nothing was saved",
+                before.name
+            );
+            Profile { takes, scales, ..now }
+        }
         None => {
             let user = args.user.clone().unwrap_or_else(|| args.name.clone());
             let new = Profile::new(&args.name, &phrase, &models.fingerprint, (takes, scales));

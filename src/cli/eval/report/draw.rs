@@ -54,6 +54,15 @@ fn svg(
     Ok(text)
 }
 
+/// A chart with room for the labels of its axes.
+fn chart<'a, 'b>(
+    area: &'a DrawingArea<SVGBackend<'b>, plotters::coord::Shift>,
+) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut chart = ChartBuilder::on(area);
+    chart.margin(8).margin_right(16).x_label_area_size(42).y_label_area_size(54);
+    chart
+}
+
 /// Axes, a light grid and the names of the axes.
 fn mesh<X, Y>(chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>, [x, y]: [&str; 2]) -> Drawn
 where
@@ -116,12 +125,7 @@ pub fn trade_offs<'a>(curves: impl Iterator<Item = Option<&'a Det>> + Clone) -> 
     let ends = (across.range().end, up.range().end);
     let equal = ends.0.min(ends.1);
     svg(SIZE, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(16)
-            .x_label_area_size(42)
-            .y_label_area_size(54)
-            .build_cartesian_2d(across, up)?;
+        let mut chart = chart(area).build_cartesian_2d(across, up)?;
         mesh(&mut chart, ["false-alarm rate, %", "miss rate, %"])?;
         chart.draw_series(LineSeries::new([(0.0, 0.0), (equal, equal)], BLACK.mix(0.25)))?;
         for (index, det) in curves.clone().enumerate() {
@@ -157,12 +161,7 @@ pub fn distributions(groups: &[Vec<f32>], threshold: f32) -> anyhow::Result<Stri
     let score = |bin: i32| f64::from(threshold + BIN * bin as f32);
     let across: Range<f64> = score(-BINS)..score(BINS);
     svg(LOW_SIZE, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(16)
-            .x_label_area_size(42)
-            .y_label_area_size(54)
-            .build_cartesian_2d(across, 0.0..1.1 * most)?;
+        let mut chart = chart(area).build_cartesian_2d(across, 0.0..1.1 * most)?;
         mesh(&mut chart, ["fused score", "share of the clips, %"])?;
         for (index, shares) in shares.iter().enumerate() {
             // Lines along the foot of the picture would hide each other.
