@@ -195,6 +195,12 @@ fn error_rates_never_depend_on_the_number_of_threads() {
     let clean = &result["conditions"][0]["rates"];
     // Cut out of its surroundings, a near miss may pass; no true phrase may be missed for it.
     let missed = &clean["miss_rate"]["value"];
+    let lengths = clean["by_length"].as_array().unwrap();
+    assert_eq!(
+        (lengths.len(), &lengths[0]["tasks"], &lengths[0]["miss_rate"]),
+        (1, &1.into(), missed),
+        "{out}"
+    );
     assert_eq!((missed, &clean["equal_error_rate"]), (&0.0.into(), &0.0.into()), "{out}");
     let heard = |condition: &str| scores.lines().filter(|line| line.starts_with(condition)).count();
     assert!(heard("clean,demo,anna,") >= lines.len() - 1 && heard("10 dB,demo,anna,") >= lines.len() - 1);
@@ -340,6 +346,11 @@ fn false_accepts_never_depend_on_the_shards() {
     let whole = run(&streams);
     let result: Value = serde_json::from_slice(&whole).unwrap();
     assert_eq!(result["false_accepts"], 15, "{result}");
+    // Others say the phrase there, too.
+    assert!(result["with_any_voice"].as_u64().unwrap() > 15, "{result}");
+    let [low, high] = [0, 1].map(|end| result["interval_per_hour"][end].as_f64().unwrap());
+    let rate = result["false_accepts_per_hour"].as_f64().unwrap();
+    assert!(low < rate && rate < high, "{result}");
     for (shard, file) in [("1/2", "1.json"), ("2/2", "2.json")] {
         fs::write(folder.path().join(file), run(&[&streams[..], &["--shard", shard]].concat())).unwrap();
     }

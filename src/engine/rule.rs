@@ -93,6 +93,11 @@ impl Rule {
         (words + voice).min(most)
     }
 
+    /// Whether the candidate would be accepted in a voice of this cosine: its owner's usual one, for one.
+    pub fn accepts_words(&self, evidence: &Evidence, cosine: f32) -> bool {
+        self.fuse(&Evidence { speaker_cosine: Some(cosine), ..*evidence }) >= self.threshold
+    }
+
     /// Why the candidate is refused, if it is. Without a voice it always is.
     pub fn refusal(&self, evidence: &Evidence) -> Option<Reason> {
         let Some(speaker_score) = evidence.speaker_score else { return Some(Reason::OtherPhrase) };

@@ -61,7 +61,17 @@ pub fn interval(values: &[(&str, f64)]) -> (f64, f64) {
 /// Upper 95 % bound (one-sided, exact Poisson) of a rate at which `events` were seen in one unit of time: 3.0
 /// for none.
 pub fn rate_bound(events: usize) -> f64 {
-    // Probability of so few events or fewer at a rate.
+    rate_of(events, 0.05)
+}
+
+/// 95 % interval (two-sided, exact Poisson) of a rate at which `events` were seen in one unit of time.
+pub fn rate_interval(events: usize) -> (f64, f64) {
+    let low = events.checked_sub(1).map_or(0.0, |fewer| rate_of(fewer, 1.0 - TAIL));
+    (low, rate_of(events, TAIL))
+}
+
+/// The rate at which `events` or fewer are seen with this `probability`.
+fn rate_of(events: usize, probability: f64) -> f64 {
     let tail = |rate: f64| {
         let mut term = (-rate).exp();
         let mut sum = term;
@@ -71,10 +81,10 @@ pub fn rate_bound(events: usize) -> f64 {
         }
         sum
     };
-    let (mut low, mut high) = (events as f64, 2.0 * events as f64 + 10.0);
+    let (mut low, mut high) = (0.0f64, 2.0 * events as f64 + 10.0);
     for _ in 0..60 {
         let middle = low.midpoint(high);
-        if tail(middle) > 0.05 { low = middle } else { high = middle }
+        if tail(middle) > probability { low = middle } else { high = middle }
     }
     high
 }
@@ -88,6 +98,14 @@ mod tests {
         // Tables of the chi-squared distribution: half its 95 % quantile with 2 (n + 1) degrees of freedom.
         for (events, bound) in [(0, 2.9957), (1, 4.7439), (4, 9.1535), (10, 16.9622)] {
             assert!((rate_bound(events) - bound).abs() < 1e-3, "{events}: {}", rate_bound(events));
+        }
+        // F. Garwood, "Fiducial limits for the Poisson distribution", 1936.
+        for (events, limits) in [(0, (0.0, 3.6889)), (1, (0.0253, 5.5716)), (10, (4.7954, 18.3904))] {
+            let (low, high) = rate_interval(events);
+            assert!(
+                (low - limits.0).abs() < 1e-3 && (high - limits.1).abs() < 1e-3,
+                "{events}: {low} {high}"
+            );
         }
     }
 

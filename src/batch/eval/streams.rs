@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measures::rate_bound;
+use super::measures::{rate_bound, rate_interval};
 use crate::batch::shard::{JoinError, Shard, join};
 use crate::engine::event::Detection;
 
@@ -15,6 +15,8 @@ pub struct Recording {
     pub profile_hours: f64,
     /// In their order.
     pub false_accepts: Vec<Detection>,
+    /// How many there would be if everybody had the owner's voice: what the words alone let in.
+    pub with_any_voice: usize,
 }
 
 /// All recordings together.
@@ -36,6 +38,12 @@ pub struct Report {
     pub false_accepts_per_hour: Option<f64>,
     /// The highest rate that would still show so few.
     pub upper_bound_per_hour: Option<f64>,
+    /// 95 % interval of the rate, two-sided.
+    pub interval_per_hour: Option<[f64; 2]>,
+    /// How many there would be if everybody had the owner's voice.
+    pub with_any_voice: usize,
+    /// The same an hour.
+    pub with_any_voice_per_hour: Option<f64>,
 }
 
 /// Results that do not belong together.
@@ -57,7 +65,8 @@ impl Report {
     pub fn new(shard: Shard, partial: bool, recordings: Vec<Recording>, profiles: usize) -> Self {
         let profile_hours = recordings.iter().map(|one| one.profile_hours).sum();
         let false_accepts = recordings.iter().map(|one| one.false_accepts.len()).sum();
-        let (rate, bound) = rates(false_accepts, profile_hours);
+        let with_any_voice = recordings.iter().map(|one| one.with_any_voice).sum();
+        let rates = Rates::of(false_accepts, profile_hours);
         Self {
             shard,
             partial,
@@ -65,8 +74,11 @@ impl Report {
             profiles,
             profile_hours,
             false_accepts,
-            false_accepts_per_hour: rate,
-            upper_bound_per_hour: bound,
+            false_accepts_per_hour: rates.map(|rates| rates.found),
+            upper_bound_per_hour: rates.map(|rates| rates.most),
+            interval_per_hour: rates.map(|rates| rates.interval),
+            with_any_voice,
+            with_any_voice_per_hour: Rates::of(with_any_voice, profile_hours).map(|rates| rates.found),
         }
     }
 
@@ -84,8 +96,26 @@ impl Report {
     }
 }
 
-/// `count` an hour, and what that may be at most; `None` where nothing was heard.
-pub fn rates(count: usize, hours: f64) -> (Option<f64>, Option<f64>) {
-    let rate = |count: f64| (hours > 0.0).then(|| count / hours);
-    (rate(count as f64), rate(rate_bound(count)))
+/// What a count says about a rate per hour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// As counted.
+    pub found: f64,
+    /// The highest that would still show so few.
+    pub most: f64,
+    /// 95 %, two-sided.
+    pub interval: [f64; 2],
+}
+
+impl Rates {
+    /// Those of `count` in `hours`; `None` where nothing was heard.
+    pub fn of(count: usize, hours: f64) -> Option<Self> {
+        let (low, high) = rate_interval(count);
+        let rates = Self {
+            found: count as f64 / hours,
+            most: rate_bound(count) / hours,
+            interval: [low, high].map(|rate| rate / hours),
+        };
+        (hours > 0.0).then_some(rates)
+    }
 }

@@ -182,6 +182,8 @@ pub fn answer(
 pub struct Decision<'a> {
     /// Whose enrolment.
     pub task: &'a Task,
+    /// Length of the phrase in its takes in seconds, their median; 0 without a profile.
+    pub seconds: f32,
     /// The clip.
     pub trial: &'a Trial,
     /// What the engine said.
@@ -276,6 +278,24 @@ impl Estimate {
     }
 }
 
+/// Where groups of phrases by length end, in seconds.
+const LENGTHS: [f32; 4] = [0.65, 0.85, 1.2, f32::INFINITY];
+
+/// Tasks whose phrases are about as long.
+#[derive(Debug, serde::Serialize)]
+pub struct Length {
+    /// The phrase is shorter, in seconds; `None` for the longest.
+    pub below_s: Option<f32>,
+    /// Tasks.
+    pub tasks: usize,
+    /// Mean over these tasks, as are the others.
+    pub score: f64,
+    /// Share of the positives that were refused.
+    pub miss_rate: f64,
+    /// Share of the negatives that were accepted.
+    pub false_alarm_rate: f64,
+}
+
 /// Rates over many decisions.
 #[derive(Debug, serde::Serialize)]
 pub struct Rates {
@@ -289,6 +309,8 @@ pub struct Rates {
     pub false_alarm_rate: Estimate,
     /// Share accepted of each kind of negative, over all tasks together.
     pub by_kind: BTreeMap<String, Estimate>,
+    /// The rates of short and of long phrases, where there are any.
+    pub by_length: Vec<Length>,
     /// Equal error rate of the fused score.
     pub equal_error_rate: Option<f64>,
     /// Equal error rate of the words' share of the score, on negatives of the owner's.
@@ -301,10 +323,10 @@ impl Rates {
     /// Rates of `decisions` by `rule`; those of a task lie together.
     pub fn of(decisions: &[Decision<'_>], rule: &Rule) -> Self {
         let by_task = decisions.chunk_by(|a, b| a.task.name == b.task.name);
-        let scores: Vec<(&str, Score)> = by_task
+        let scores: Vec<(&Decision<'_>, Score)> = by_task
             .map(|task| {
                 let pairs = task.iter().map(|one| (one.positive(), one.answer.accepted));
-                (&*task[0].task.speaker, Score::of(pairs))
+                (&task[0], Score::of(pairs))
             })
             .collect();
         let mut by_kind: BTreeMap<String, Vec<(&str, f64)>> = BTreeMap::new();
@@ -313,7 +335,8 @@ impl Rates {
             by_kind.entry(one.trial.kind.clone()).or_default().push(value);
         }
         let mean = |part: fn(&Score) -> f64| {
-            let values: Vec<_> = scores.iter().map(|(speaker, score)| (*speaker, part(score))).collect();
+            let values: Vec<_> =
+                scores.iter().map(|(one, score)| (&*one.task.speaker, part(score))).collect();
             Estimate::mean(&values)
         };
         let equal = |negatives: Option<&str>, part: &dyn Fn(&Detection) -> f32| {
@@ -330,6 +353,7 @@ impl Rates {
             score: mean(|score| score.score),
             miss_rate: mean(|score| score.miss_rate),
             false_alarm_rate: mean(|score| score.false_alarm_rate),
+            by_length: lengths(&scores),
             by_kind: by_kind.into_iter().map(|(kind, values)| (kind, Estimate::mean(&values))).collect(),
             equal_error_rate: equal(None, &|heard| heard.score),
             phrase_equal_error_rate: equal(Some(OTHER_WORD), &|heard| rule.words(&heard.evidence)),
@@ -338,4 +362,24 @@ impl Rates {
             }),
         }
     }
+}
+
+/// The `scores` of tasks, each with one of its decisions, by the length of the phrase.
+fn lengths(scores: &[(&Decision<'_>, Score)]) -> Vec<Length> {
+    let group = |end: &f32| {
+        let shorter = LENGTHS.iter().filter(|other| *other < end).fold(0.0f32, |a, b| a.max(*b));
+        let chosen = scores.iter().filter(|(one, _)| (shorter..*end).contains(&one.seconds));
+        let chosen: Vec<&Score> = chosen.map(|(_, score)| score).collect();
+        let mean = |part: fn(&Score) -> f64| {
+            chosen.iter().map(|score| part(score)).sum::<f64>() / chosen.len().max(1) as f64
+        };
+        Length {
+            below_s: end.is_finite().then_some(*end),
+            tasks: chosen.len(),
+            score: mean(|score| score.score),
+            miss_rate: mean(|score| score.miss_rate),
+            false_alarm_rate: mean(|score| score.false_alarm_rate),
+        }
+    };
+    LENGTHS.iter().map(group).filter(|group| group.tasks > 0).collect()
 }

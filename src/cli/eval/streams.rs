@@ -9,11 +9,13 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::audio::{AudioError, SAMPLE_RATE};
-use wakeword::batch::eval::streams::{Recording, Report, rates};
+use wakeword::batch::eval::streams::{Rates, Recording, Report};
+use wakeword::batch::eval::verdict;
 use wakeword::batch::shard::Shard;
 use wakeword::batch::{check_writable, hear_until, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::event::Event;
+use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 
@@ -30,7 +32,8 @@ Examples:
 
 Listens for all enrolled phrases in each recording, as the daemon would. Every acceptance is a false accept. The \
 rate is per hour and profile; the bound is the highest rate that would still show so few in 5 % of such \
-measurements (Poisson): 3.0 divided by the hours if there are none. `wakeword batch merge` puts the JSON results \
+measurements (Poisson): 3.0 divided by the hours if there are none. With any voice: how many there would be if \
+everybody had the owner's, so what the words alone let in. `wakeword batch merge` puts the JSON results \
 of several shards together.
 
 Ctrl-C ends the run and shows what it has heard until then, marked as partial; the exit status is 130.")]
@@ -115,19 +118,51 @@ fn listen(
 ) -> Heard {
     let mut engine = Engine::new(models.clone(), profiles, context.rule());
     let mut false_accepts = Vec::new();
+    let mut by_words = WordsAlone { rule: context.rule(), profiles, ends: vec![0; profiles.len()], count: 0 };
     let cut = Cell::new(false);
     let stop = || {
         cut.set(interrupt.asked());
         cut.get()
     };
     let (samples, end) = hear_until(&mut engine, file, stop, |event| {
+        by_words.hear(&event);
         if let Event::Accepted(detection) = event {
             false_accepts.push(detection);
         }
     });
     let profile_hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
-    let recording = Recording { file: file.to_string_lossy().into_owned(), profile_hours, false_accepts };
+    let recording = Recording {
+        file: file.to_string_lossy().into_owned(),
+        profile_hours,
+        false_accepts,
+        with_any_voice: by_words.count,
+    };
     Heard { recording, error: end.err(), cut: cut.get() }
+}
+
+/// Counts what the words alone would let in.
+struct WordsAlone<'a> {
+    rule: Rule,
+    profiles: &'a [Arc<Profile>],
+    /// Where the last counted phrase of each profile ended: a candidate that grows is judged more than once.
+    ends: Vec<u64>,
+    count: usize,
+}
+
+impl WordsAlone<'_> {
+    fn hear(&mut self, event: &Event) {
+        let Some(heard) = verdict(event) else { return };
+        for (profile, end) in self.profiles.iter().zip(&mut self.ends) {
+            let rule = self.rule.of_profile(profile.settings.threshold);
+            if profile.name == heard.profile
+                && heard.start >= *end
+                && rule.accepts_words(&heard.evidence, profile.scales.voice)
+            {
+                *end = heard.end;
+                self.count += 1;
+            }
+        }
+    }
 }
 
 pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
@@ -164,18 +199,38 @@ pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
 }
 
 /// Titles of what [`sources`] says.
-pub const SOURCES: [&str; 5] = ["recording", "profile-hours", "false accepts", "per hour", "at most"];
+pub const SOURCES: [&str; 8] = [
+    "recording",
+    "profile-hours",
+    "false accepts",
+    "per hour",
+    "95 %",
+    "at most",
+    "with any voice",
+    "per hour",
+];
 
 /// Counts and rates of each recording and of all.
 pub fn sources(report: &Report) -> Vec<Vec<String>> {
-    let row = |name: &str, count: usize, hours: f64| {
-        let text = |rate: Option<f64>| rate.map_or("-".into(), |rate| format!("{rate:.3}"));
-        let (found, most) = rates(count, hours);
-        vec![name.into(), format!("{hours:.2}"), count.to_string(), text(found), text(most)]
+    let row = |name: &str, [count, any]: [usize; 2], hours: f64| {
+        let rates = [count, any].map(|count| Rates::of(count, hours));
+        let text = |rates: Option<Rates>, part: fn(Rates) -> String| rates.map_or("-".into(), part);
+        let found = |rates: Rates| format!("{:.3}", rates.found);
+        vec![
+            name.into(),
+            format!("{hours:.2}"),
+            count.to_string(),
+            text(rates[0], found),
+            text(rates[0], |rates| format!("{:.3} to {:.3}", rates.interval[0], rates.interval[1])),
+            text(rates[0], |rates| format!("{:.3}", rates.most)),
+            any.to_string(),
+            text(rates[1], found),
+        ]
     };
     let each = report.recordings.iter();
-    let mut rows: Vec<_> =
-        each.map(|one| row(&one.file, one.false_accepts.len(), one.profile_hours)).collect();
-    rows.push(row("all", report.false_accepts, report.profile_hours));
+    let mut rows: Vec<_> = each
+        .map(|one| row(&one.file, [one.false_accepts.len(), one.with_any_voice], one.profile_hours))
+        .collect();
+    rows.push(row("all", [report.false_accepts, report.with_any_voice], report.profile_hours));
     rows
 }

@@ -14,6 +14,7 @@ use wakeword::batch::eval::trials::{self, Decision, Estimate, Results, Task};
 use wakeword::batch::{autokws, check_writable, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::rule::Rule;
+use wakeword::keyword::score::median;
 use wakeword::models::Models;
 
 use super::{report, scores};
@@ -31,7 +32,8 @@ Examples:
 
 DATASET has a folder for each task, as for `wakeword batch autokws`. The table is tab-separated with the columns \
 task, speaker, kind and name; name is the test clip's, kind is pos, or a kind of negative: same_speaker (the owner \
-with other words), same_word (somebody else with the phrase), or any other word.
+with other words), same_word (somebody else with the phrase), or any other \
+word, which makes a group of its own: near_word, for one.
 
 Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the \
 seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
@@ -196,6 +198,8 @@ impl Run {
             self.progress.suspend(|| eprintln!("wakeword: {}: {warning}", task.name));
         };
         let profile = autokws::enrol(&self.models, &task.enroll, &warn).map(Arc::new);
+        let takes = profile.iter().flat_map(|profile| &profile.takes);
+        let seconds = median(&takes.map(|take| take.seconds).collect::<Vec<_>>());
         let mut engine = Engine::new(self.models.clone(), profile.as_slice(), self.rule.clone());
         let mut decided = Vec::new();
         for condition in &self.conditions {
@@ -205,7 +209,7 @@ impl Run {
                     return None;
                 }
                 match trials::answer(&mut engine, task, &trial.path, condition) {
-                    Ok(answer) => decisions.push(Decision { task, trial, answer }),
+                    Ok(answer) => decisions.push(Decision { task, seconds, trial, answer }),
                     Err(error) => {
                         engine.reset();
                         warn(format!("{error}; left out"));
@@ -259,6 +263,9 @@ fn print(done: &Done, results: &[Results<'_>], json: bool) -> anyhow::Result<()>
     let mut table = output::table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
     table.add_rows(rows);
     writeln!(out, "{table}")?;
+    let mut table = output::table(&LENGTHS);
+    table.add_rows(lengths(results));
+    writeln!(out, "\n{table}")?;
     if done.partial() {
         writeln!(out, "partial: {} of {} tasks", done.finished, done.tasks)?;
     }
@@ -286,6 +293,27 @@ pub fn summary(results: &[Results<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
         row
     };
     (titles, results.iter().map(row).collect())
+}
+
+/// Titles of what [`lengths`] says.
+pub const LENGTHS: [&str; 6] = ["condition", "phrase", "tasks", "score", "miss", "false alarm"];
+
+/// Rates of short and of long phrases in each condition.
+pub fn lengths(results: &[Results<'_>]) -> Vec<Vec<String>> {
+    let rows = results.iter().flat_map(|one| {
+        one.rates.by_length.iter().map(|length| {
+            let percent = |rate: f64| format!("{:.2} %", 100.0 * rate);
+            vec![
+                one.condition.clone(),
+                length.below_s.map_or("longer".into(), |end| format!("below {end} s")),
+                length.tasks.to_string(),
+                format!("{:.3}", length.score),
+                percent(length.miss_rate),
+                percent(length.false_alarm_rate),
+            ]
+        })
+    });
+    rows.collect()
 }
 
 fn percent(rate: Estimate) -> String {

@@ -25,7 +25,7 @@ pub fn html(rule: &Rule, report: &Report) -> String {
     page.table(&SOURCES, &sources(report));
     page.note(
         "Rates are per hour and profile. At most: the highest rate that would still show so few in 5 % of such \
-         measurements (exact Poisson).",
+         measurements (exact Poisson). With any voice: how many there would be if everybody had the owner's.",
     );
     page.section(&format!("False accepts: {}", report.false_accepts));
     if report.false_accepts == 0 {

@@ -11,7 +11,7 @@ use wakeword::engine::rule::Rule;
 use super::draw;
 use super::page::{Figure, Page};
 use super::{EVIDENCE, evidence};
-use crate::cli::eval::trials::{Done, summary};
+use crate::cli::eval::trials::{Done, LENGTHS, lengths, summary};
 
 /// The whole page.
 pub fn html(dataset: &Path, rule: &Rule, done: &Done, results: &[Results<'_>]) -> anyhow::Result<String> {
@@ -40,6 +40,7 @@ pub fn html(dataset: &Path, rule: &Rule, done: &Done, results: &[Results<'_>]) -
          clips together. In brackets 95 % intervals, by bootstrap over the speakers. EER: equal error rate of the \
          fused score; of the words' share, on the owner's other words; of the voice, on others with the phrase.",
     );
+    page.folded("By length of the phrase", &LENGTHS, &lengths(results));
     if results.len() > 1 {
         page.figures(&[trade_offs(
             "All conditions, all negatives",
