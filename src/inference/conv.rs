@@ -1,6 +1,7 @@
 //! Convolutions without copies: with channels innermost, what one output sees are a few contiguous runs of
 //! its input, one a row.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pulp::{Scalar, Simd};
@@ -47,6 +48,17 @@ pub enum Weights {
     Int8(Vec<i8>),
 }
 
+impl Weights {
+    /// As numbers, those of [`Weights::Int8`] without their scale.
+    pub fn floats(&self) -> Cow<'_, [f32]> {
+        match self {
+            Self::F32(values) => values.into(),
+            Self::F16(values) => values.iter().map(|bits| from_half(*bits)).collect(),
+            Self::Int8(values) => values.iter().map(|integer| f32::from(*integer)).collect(),
+        }
+    }
+}
+
 /// `max(floor, x, slope x)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Activation {
@@ -63,33 +75,47 @@ impl Activation {
     pub const RELU: Self = Self { slope: 1.0, floor: 0.0 };
 }
 
-/// Aligned, so that no vector lies across two cache lines.
-#[derive(Clone)]
-#[repr(align(64))]
-pub struct Panel<const WIDTH: usize>([f32; WIDTH]);
-
-/// [`Weights`] in the order of their use: panel of outputs, time, band, input.
-enum Packed<const WIDTH: usize> {
-    F32(Vec<Panel<WIDTH>>),
-    F16(Vec<[u16; WIDTH]>),
-    Int8(Vec<[i8; WIDTH]>),
-}
-
 /// Where in the input the first run of a position begins, and where its outputs go.
 #[derive(Clone, Copy)]
-struct Position {
-    from: usize,
-    to: usize,
+pub struct Position {
+    /// In the values of all rows.
+    pub from: usize,
+    /// The same.
+    pub to: usize,
 }
 
-/// A convolution between rows of known shapes. Computes `PANEL` outputs together, stored as `WIDTH` values: a
-/// multiple of what a vector register holds, and those beyond the outputs zero.
-pub struct Conv<const PANEL: usize, const WIDTH: usize> {
-    weights: Packed<WIDTH>,
-    /// One a panel; divided by the scale.
-    bias: Vec<Panel<WIDTH>>,
+/// All positions along the new rows of `output`, whose outputs go to the channels from `channel` on.
+pub fn positions(
+    layer: &Convolution,
+    input: &Shape,
+    output: &Shape,
+    channel: usize,
+) -> impl Iterator<Item = Position> {
+    let Window { strides, pads, .. } = layer.window;
+    (0..output.new * output.bands).map(|n| (n / output.bands, n % output.bands)).map(move |(row, band)| {
+        Position {
+            from: (row * strides[0] + input.kept - pads[0]) * input.stride()
+                + (band * strides[1] + input.pad - pads[1]) * input.channels,
+            to: output.place(row, band) + channel,
+        }
+    })
+}
+
+/// Outputs computed together ...
+pub const PANEL: usize = 24;
+/// ... in two vectors of 16, or fewer of less.
+const WIDTH: usize = 32;
+
+/// The weights of a panel's outputs for one input. Aligned, so that no vector lies across two cache lines.
+#[repr(align(64))]
+struct Panel([f32; WIDTH]);
+
+/// A convolution between rows of known shapes.
+pub struct Conv {
+    /// In the order of their use: panel, time, band, input.
+    weights: Vec<Panel>,
     /// One a panel.
-    scale: Vec<Panel<WIDTH>>,
+    bias: Vec<Panel>,
     /// All positions along the new rows.
     positions: Vec<Position>,
     /// Rows that an output sees.
@@ -98,82 +124,51 @@ pub struct Conv<const PANEL: usize, const WIDTH: usize> {
     run: usize,
     /// From one of these rows to the next.
     stride: usize,
-    adds: bool,
     activation: Activation,
 }
 
-impl<const PANEL: usize, const WIDTH: usize> Conv<PANEL, WIDTH> {
-    /// Packs the weights; the outputs must be a multiple of `PANEL`. The outputs go to the channels of
-    /// `output` from `channel` on.
-    pub fn new(layer: &Convolution, input: &Shape, output: &Shape, channel: usize) -> Self {
-        let [_, inputs, time, bands] = layer.shape;
-        let Window { strides, dilations, pads } = layer.window;
-        let positions = (0..output.new * output.bands).map(|n| (n / output.bands, n % output.bands)).map(
-            |(row, band)| Position {
-                from: (row * strides[0] + input.kept - pads[0]) * input.stride()
-                    + (band * strides[1] + input.pad - pads[1]) * input.channels,
-                to: output.place(row, band) + channel,
-            },
-        );
-        let panels = |values: &[f32]| values.chunks_exact(PANEL).map(|some| Panel(padded(some))).collect();
-        let bias: Vec<f32> = layer.bias.iter().zip(&layer.scale).map(|(bias, scale)| bias / scale).collect();
+impl Conv {
+    /// Packs the weights; the outputs must be a multiple of [`PANEL`].
+    pub fn new(layer: &Convolution, input: &Shape, output: &Shape) -> Self {
+        let [outputs, inputs, time, bands] = layer.shape;
+        let mut weights = layer.weights.floats().into_owned();
+        for (weights, scale) in weights.chunks_exact_mut(inputs * time * bands).zip(&layer.scale) {
+            weights.iter_mut().for_each(|weight| *weight *= scale);
+        }
         Self {
-            weights: match &layer.weights {
-                Weights::F32(values) => {
-                    Packed::F32(packed::<_, PANEL, _>(values, layer.shape).map(Panel).collect())
-                }
-                Weights::F16(values) => Packed::F16(packed::<_, PANEL, _>(values, layer.shape).collect()),
-                Weights::Int8(values) => Packed::Int8(packed::<_, PANEL, _>(values, layer.shape).collect()),
-            },
-            bias: panels(&bias),
-            scale: panels(&layer.scale),
-            positions: positions.collect(),
+            weights: packed::<_, PANEL, WIDTH>(&weights, layer.shape).map(Panel).collect(),
+            bias: packed::<_, PANEL, WIDTH>(&layer.bias, [outputs, 1, 1, 1]).map(Panel).collect(),
+            positions: positions(layer, input, output, 0).collect(),
             rows: time,
             run: bands * inputs,
-            stride: dilations[0] * input.stride(),
-            adds: layer.adds,
+            stride: layer.window.dilations[0] * input.stride(),
             activation: layer.activation,
         }
     }
 
-    /// Computes all new rows of `output`. `expanded` is room for the weights of a panel, unless they are
-    /// stored as f32.
+    /// Computes all new rows of `output`.
     #[inline(always)]
-    pub fn apply<S: Simd>(
-        &self,
-        simd: S,
-        input: &[f32],
-        output: &mut [f32],
-        expanded: &mut Vec<Panel<WIDTH>>,
-    ) {
+    pub fn apply<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32]) {
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights and
         // a value stay in the registers: 16 with AVX2, 32 with NEON and AVX-512.
-        match (S::F32_LANES, PANEL) {
-            (4, 24) => self.panels::<S, 6, 3>(simd, input, output, expanded),
-            (8, 24) => self.panels::<S, 3, 3>(simd, input, output, expanded),
-            (16, 24) => self.panels::<S, 2, 8>(simd, input, output, expanded),
-            (4, 32) => self.panels::<S, 4, 5>(simd, input, output, expanded),
-            (8, 32) => self.panels::<S, 2, 5>(simd, input, output, expanded),
-            (16, 32) => self.panels::<S, 2, 10>(simd, input, output, expanded),
-            _ => self.panels::<Scalar, 8, 1>(Scalar::new(), input, output, expanded),
+        match S::F32_LANES {
+            4 => self.panels::<S, 6, 3>(simd, input, output),
+            8 => self.panels::<S, 3, 3>(simd, input, output),
+            16 => self.panels::<S, 2, 8>(simd, input, output),
+            _ => self.panels::<Scalar, 8, 1>(Scalar::new(), input, output),
         }
     }
 
     #[inline(always)]
-    fn panels<S: Simd, const V: usize, const M: usize>(
-        &self,
-        simd: S,
-        input: &[f32],
-        output: &mut [f32],
-        expanded: &mut Vec<Panel<WIDTH>>,
-    ) {
-        for panel in 0..self.bias.len() {
-            let weights = self.weights.panel(panel, self.rows * self.run, expanded);
+    fn panels<S: Simd, const V: usize, const M: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) {
+        let panels = self.weights.chunks_exact(self.rows * self.run).zip(&self.bias);
+        for (panel, (weights, bias)) in panels.enumerate() {
             for some in self.positions.chunks(M) {
                 // The last are repeated where they do not fill a tile.
                 let positions = std::array::from_fn(|m| some[m.min(some.len() - 1)]);
                 for first in (0..PANEL.div_ceil(S::F32_LANES)).step_by(V) {
-                    self.tile::<S, V, M>(simd, &positions, panel, first, weights, input, output);
+                    let tile = (panel, first, weights, bias);
+                    self.tile::<S, V, M>(simd, &positions, tile, input, output);
                 }
             }
         }
@@ -181,20 +176,17 @@ impl<const PANEL: usize, const WIDTH: usize> Conv<PANEL, WIDTH> {
 
     /// The vectors of a panel of outputs from `first` on, at some positions.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "all of them are what the innermost loop works on")]
     fn tile<S: Simd, const V: usize, const M: usize>(
         &self,
         simd: S,
         positions: &[Position; M],
-        panel: usize,
-        first: usize,
-        weights: &[Panel<WIDTH>],
+        (panel, first, weights, bias): (usize, usize, &[Panel], &Panel),
         input: &[f32],
         output: &mut [f32],
     ) {
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         for sums in &mut sums {
-            sums.copy_from_slice(&S::as_simd_f32s(&self.bias[panel].0).0[first..][..V]);
+            sums.copy_from_slice(&S::as_simd_f32s(&bias.0).0[first..][..V]);
         }
         for (row, weights) in weights.chunks_exact(self.run).enumerate() {
             let mut seen = [&[][..]; M];
@@ -211,68 +203,27 @@ impl<const PANEL: usize, const WIDTH: usize> Conv<PANEL, WIDTH> {
                 }
             }
         }
-        let scale = &S::as_simd_f32s(&self.scale[panel].0).0[first..][..V];
         let slope = simd.splat_f32s(self.activation.slope);
         let floor = simd.splat_f32s(self.activation.floor);
         for (position, sums) in positions.iter().zip(&mut sums) {
-            let slots = &output[position.to + panel * PANEL..][..PANEL];
-            for v in 0..V {
-                let before = match self.adds {
-                    true if PANEL.is_multiple_of(S::F32_LANES) => S::as_simd_f32s(slots).0[first + v],
-                    true => simd.partial_load_f32s(&slots[part::<S>(first + v, PANEL)]),
-                    false => simd.splat_f32s(0.0),
-                };
-                let sum = simd.mul_add_e_f32s(sums[v], scale[v], before);
-                let leaky = simd.max_f32s(sum, simd.mul_f32s(sum, slope));
-                sums[v] = simd.max_f32s(leaky, floor);
+            for sum in &mut *sums {
+                let leaky = simd.max_f32s(*sum, simd.mul_f32s(*sum, slope));
+                *sum = simd.max_f32s(leaky, floor);
             }
-        }
-        // Only now: a position that is repeated must not be added to twice.
-        for (position, sums) in positions.iter().zip(&sums) {
             let slots = &mut output[position.to + panel * PANEL..][..PANEL];
             if PANEL.is_multiple_of(S::F32_LANES) {
                 S::as_mut_simd_f32s(slots).0[first..][..V].copy_from_slice(sums);
                 continue;
             }
             for (v, sum) in sums.iter().enumerate() {
-                simd.partial_store_f32s(&mut slots[part::<S>(first + v, PANEL)], *sum);
+                simd.partial_store_f32s(&mut slots[part::<S>(first + v)], *sum);
             }
         }
     }
 }
 
-impl<const WIDTH: usize> Packed<WIDTH> {
-    /// The `count` weights of each of the panel's outputs, in `expanded` if they are stored in short.
-    #[inline(always)]
-    fn panel<'a>(
-        &'a self,
-        panel: usize,
-        count: usize,
-        expanded: &'a mut Vec<Panel<WIDTH>>,
-    ) -> &'a [Panel<WIDTH>] {
-        let place = panel * count..(panel + 1) * count;
-        if expanded.len() < count && !matches!(self, Self::F32(_)) {
-            expanded.resize(count, Panel([0.0; WIDTH]));
-        }
-        match self {
-            Self::F32(weights) => return &weights[place],
-            Self::F16(weights) => {
-                for (to, from) in expanded.iter_mut().zip(&weights[place]) {
-                    to.0.iter_mut().zip(from).for_each(|(to, from)| *to = from_half(*from));
-                }
-            }
-            Self::Int8(weights) => {
-                for (to, from) in expanded.iter_mut().zip(&weights[place]) {
-                    to.0.iter_mut().zip(from).for_each(|(to, from)| *to = f32::from(*from));
-                }
-            }
-        }
-        &expanded[..count]
-    }
-}
-
-/// Row-major weights as [`Packed`] has them.
-fn packed<T: Copy + Default, const PANEL: usize, const WIDTH: usize>(
+/// Row-major weights in the order panel, time, band, input.
+pub fn packed<T: Copy + Default, const PANEL: usize, const WIDTH: usize>(
     weights: &[T],
     [outputs, inputs, time, bands]: [usize; 4],
 ) -> impl Iterator<Item = [T; WIDTH]> {
@@ -287,18 +238,13 @@ fn packed<T: Copy + Default, const PANEL: usize, const WIDTH: usize>(
     })
 }
 
-fn padded<const WIDTH: usize>(values: &[f32]) -> [f32; WIDTH] {
-    std::array::from_fn(|n| values.get(n).copied().unwrap_or(0.0))
+/// Which outputs of a panel vector number `v` holds.
+#[inline(always)]
+fn part<S: Simd>(v: usize) -> Range<usize> {
+    (v * S::F32_LANES).min(PANEL)..((v + 1) * S::F32_LANES).min(PANEL)
 }
 
-/// Which of `outputs` vector number `v` holds.
-#[inline(always)]
-fn part<S: Simd>(v: usize, outputs: usize) -> Range<usize> {
-    (v * S::F32_LANES).min(outputs)..((v + 1) * S::F32_LANES).min(outputs)
-}
-
-/// The value of a finite half-precision number, without branches.
-#[inline(always)]
+/// The value of a finite half-precision number.
 fn from_half(bits: u16) -> f32 {
     /// 2^-14, the least number that is not subnormal.
     const LEAST: u32 = 113 << 23;

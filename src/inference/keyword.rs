@@ -5,14 +5,10 @@ use std::sync::Arc;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::chain::{self, Layer};
+use super::conv::{Conv, PANEL};
 use super::onnx::Misfit;
 use super::rows::{Rows, Shape};
 use super::{InferenceError, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
-
-/// Outputs of a convolution computed together.
-const PANEL: usize = 24;
-/// In two vectors of 16, or fewer of less.
-type Conv = super::conv::Conv<PANEL, 32>;
 
 /// The keyword encoder. Shared by all streams.
 pub struct KeywordNet(Arc<Network>);
@@ -59,7 +55,7 @@ fn plan(layers: &[Layer]) -> Result<Vec<(Step, Shape)>, Misfit> {
     let outputs = inputs[1..].iter().chain([&VECTOR]);
     let step = |((layer, input), output): ((_, &Shape), _)| match layer {
         &Layer::MaxPool { time, bands } => (Step::MaxPool { time, bands }, *input),
-        Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output, 0)), *input),
+        Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output)), *input),
     };
     Ok(layers.iter().zip(&inputs).zip(outputs).map(step).collect())
 }
@@ -148,10 +144,7 @@ impl WithSimd for Push<'_> {
             let Some((input, rest)) = outputs.split_first_mut() else { return };
             let output = rest.first_mut().unwrap_or(vector);
             match step {
-                // Weights of f32 need no room to be expanded.
-                Step::Conv(conv) => {
-                    conv.apply(simd, input.as_slice(), output.as_mut_slice(), &mut Vec::new());
-                }
+                Step::Conv(conv) => conv.apply(simd, input.as_slice(), output.as_mut_slice()),
                 Step::MaxPool { time, bands } => max_pool(*time, *bands, input, output),
             }
             input.roll();

@@ -2,9 +2,11 @@
 
 mod chain;
 mod conv;
+mod integer;
 mod keyword;
 mod onnx;
 mod outline;
+mod products;
 mod rows;
 mod speaker;
 

@@ -2,19 +2,18 @@
 
 use std::mem::take;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 
-use super::conv::Panel;
+use super::integer::{IntegerConv as Conv, Scratch};
 use super::onnx::{Graph, Misfit, Window};
 use super::outline::{Clamp, Input, Outline};
+use super::products::{self, Products, WithProducts};
 use super::rows::Shape;
 use super::{EMBEDDING_DIM, FBANK_BANDS, InferenceError, SPEAKER_FRAMES};
 use crate::features::Frames;
 
-/// Outputs of a convolution computed together.
-const PANEL: usize = 32;
-type Conv = super::conv::Conv<PANEL, PANEL>;
-
+/// Channels of its input, of which one is used: convolutions take them in pairs.
+const INPUTS: usize = 2;
 /// Channels of the head.
 const WIDTH: usize = 32;
 /// Frames after the head: every second.
@@ -48,7 +47,7 @@ const fn one(channels: usize) -> Shape {
 /// Planes of the head, which halves the bands three times; each is the input of a layer, the last that of the
 /// first frames.
 const PLANES: [Shape; 7] = [
-    plane(FBANK_BANDS, 1),
+    plane(FBANK_BANDS, INPUTS),
     plane(FBANK_BANDS, WIDTH),
     plane(FBANK_BANDS / 2, WIDTH),
     plane(FBANK_BANDS / 2, WIDTH),
@@ -106,7 +105,7 @@ pub struct SpeakerBuffers {
     squeezed: Vec<f32>,
     mask: Vec<f32>,
     embedding: Vec<f32>,
-    expanded: Vec<Panel<PANEL>>,
+    scratch: Scratch,
 }
 
 impl SpeakerBuffers {
@@ -123,7 +122,7 @@ impl SpeakerBuffers {
                 squeezed: vec![0.0; SQUEEZED],
                 mask: vec![0.0; GROWTH],
                 embedding: vec![0.0; EMBEDDING_DIM],
-                expanded: Vec::new(),
+                scratch: Scratch::default(),
             };
         }
     }
@@ -195,7 +194,7 @@ impl SpeakerNet {
             "frames of the one input length"
         );
         buffers.prepare();
-        self.arch.dispatch(Embed(self, fbank, buffers));
+        products::dispatch(self.arch, Embed(self, fbank, buffers));
         &buffers.embedding
     }
 }
@@ -286,33 +285,32 @@ fn statistics<'a>(outline: &mut Outline<'a>, value: &'a str) -> Result<&'a str, 
 
 struct Embed<'a>(&'a SpeakerNet, &'a Frames, &'a mut SpeakerBuffers);
 
-impl WithSimd for Embed<'_> {
-    type Output = ();
-
+impl WithProducts for Embed<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with<S: Products>(self, simd: S) {
         let Self(net, fbank, buffers) = self;
-        let SpeakerBuffers { planes, dense, clamped, hidden, context, squeezed, mask, embedding, expanded } =
+        let SpeakerBuffers { planes, dense, clamped, hidden, context, squeezed, mask, embedding, scratch } =
             buffers;
         for (row, frame) in fbank.iter().enumerate() {
-            planes[0][PLANES[0].place(row, 0)..][..FBANK_BANDS].copy_from_slice(frame);
+            let row = &mut planes[0][PLANES[0].place(row, 0)..][..FBANK_BANDS * INPUTS];
+            row.chunks_exact_mut(INPUTS).zip(frame).for_each(|(channels, x)| channels[0] = *x);
         }
         for Step { conv, from, to } in &net.head {
             let mut output = take(&mut planes[*to]);
-            conv.apply(simd, &planes[*from], &mut output, expanded);
+            conv.apply(simd, &planes[*from], &mut output, scratch);
             planes[*to] = output;
         }
-        net.first.apply(simd, &planes[PLANES.len() - 1], dense, expanded);
+        net.first.apply(simd, &planes[PLANES.len() - 1], dense, scratch);
         let mut channels = FIRST;
         for block in &net.blocks {
             for layer in &block.layers {
                 layer.hidden.clamp.apply(dense, clamped);
-                layer.hidden.conv.apply(simd, clamped, hidden, expanded);
-                layer.local.apply(simd, hidden, dense, expanded);
+                layer.hidden.conv.apply(simd, clamped, hidden, scratch);
+                layer.local.apply(simd, hidden, dense, scratch);
                 let frames = &hidden[HIDDEN_LINE.place(0, 0)..HIDDEN_LINE.place(FRAMES, 0)];
                 mean(frames, HIDDEN, &mut context[..HIDDEN]);
-                layer.squeeze.apply(simd, context, squeezed, expanded);
-                layer.mask.apply(simd, squeezed, mask, expanded);
+                layer.squeeze.apply(simd, &context[..HIDDEN], squeezed, scratch);
+                layer.mask.apply(simd, squeezed, mask, scratch);
                 mask.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
                 for frame in dense.chunks_exact_mut(MOST) {
                     for (x, mask) in frame[channels..][..GROWTH].iter_mut().zip(mask.iter()) {
@@ -322,11 +320,11 @@ impl WithSimd for Embed<'_> {
                 channels += GROWTH;
             }
             block.transit.clamp.apply(dense, clamped);
-            block.transit.conv.apply(simd, clamped, dense, expanded);
+            block.transit.conv.apply(simd, clamped, dense, scratch);
             channels /= 2;
         }
         pool(dense, context);
-        net.last.apply(simd, context, embedding, expanded);
+        net.last.apply(simd, context, embedding, scratch);
     }
 }
 
