@@ -1,10 +1,16 @@
-//! Several templates matched together: one matrix product, then one DTW each.
+//! Several templates matched together: a matrix product, then one DTW each.
+
+use std::ops::Range;
 
 use ndarray::{ArrayView2, linalg::general_mat_mul};
+use pulp::{Simd, WithSimd};
 
 use super::dtw::{Alignment, SubsequenceDtw};
 use crate::features::Frames;
 use crate::features::frames::dot;
+
+/// Templates whose local costs are computed together: few enough for them to stay in the cache.
+const TOGETHER: usize = 4;
 
 /// Templates stacked row upon row. Rows must have unit length.
 #[derive(Clone, Debug)]
@@ -53,32 +59,60 @@ impl TemplateBank {
 
     /// The best alignment of each template anywhere in `stream`.
     pub fn best_matches(&self, stream: &Frames) -> Vec<Match> {
-        let mut best = vec![Match { cost: f32::INFINITY, start: 0, end: 0 }; self.len()];
-        let mut tracker = BankTracker::new(self);
-        let costs = self.local_costs(stream);
-        for (index, column) in costs.iter().enumerate() {
-            for (best, alignment) in best.iter_mut().zip(tracker.advance(self, column)) {
-                if alignment.cost < best.cost {
-                    *best = Match { cost: alignment.cost, start: alignment.start as usize, end: index + 1 };
-                }
-            }
+        let arch = pulp::Arch::new();
+        let (mut best, mut costs) = (Vec::with_capacity(self.len()), Vec::new());
+        for first in (0..self.len()).step_by(TOGETHER) {
+            let offsets = &self.offsets[first..=(first + TOGETHER).min(self.len())];
+            let rows = offsets[0]..offsets[offsets.len() - 1];
+            let all = rows.len();
+            self.local_costs(stream, rows.clone(), &mut costs);
+            let within = offsets.windows(2).map(|pair| pair[0] - rows.start..pair[1] - rows.start);
+            best.extend(within.map(|rows| arch.dispatch(BestMatch { costs: &costs, all, rows })));
         }
         best
     }
 
-    /// `[stream frames, all rows]`: 1 - cosine.
-    fn local_costs(&self, stream: &Frames) -> Frames {
-        let (frames, rows, dim) = (stream.rows(), self.rows.rows(), self.rows.dim());
-        let mut costs = vec![1.0; frames * rows];
+    /// `[stream frames, rows]`: 1 - cosine.
+    fn local_costs(&self, stream: &Frames, rows: Range<usize>, costs: &mut Vec<f32>) {
+        let (frames, count, dim) = (stream.rows(), rows.len(), self.rows.dim());
+        costs.clear();
+        costs.resize(frames * count, 1.0);
+        let bank = &self.rows.as_slice()[rows.start * dim..rows.end * dim];
         let shapes = (
             ArrayView2::from_shape((frames, dim), stream.as_slice()),
-            ArrayView2::from_shape((rows, dim), self.rows.as_slice()),
-            ndarray::ArrayViewMut2::from_shape((frames, rows), &mut costs),
+            ArrayView2::from_shape((count, dim), bank),
+            ndarray::ArrayViewMut2::from_shape((frames, count), costs),
         );
         if let (Ok(stream), Ok(bank), Ok(mut product)) = shapes {
             general_mat_mul(-1.0, &stream, &bank.t(), 1.0, &mut product);
         }
-        Frames::from_vec(rows.max(1), costs)
+    }
+}
+
+/// The best alignment of a template anywhere in a stream.
+struct BestMatch<'a> {
+    /// Local costs, `[stream frames, all]`.
+    costs: &'a [f32],
+    /// Rows of all templates.
+    all: usize,
+    /// Those of this one.
+    rows: Range<usize>,
+}
+
+impl WithSimd for BestMatch<'_> {
+    type Output = Match;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Match {
+        let mut best = Match { cost: f32::INFINITY, start: 0, end: 0 };
+        let mut dtw = SubsequenceDtw::new(self.rows.len());
+        for (index, column) in self.costs.chunks_exact(self.all.max(1)).enumerate() {
+            let alignment = dtw.push(simd, &column[self.rows.clone()]);
+            if alignment.cost < best.cost {
+                best = Match { cost: alignment.cost, start: alignment.start as usize, end: index + 1 };
+            }
+        }
+        best
     }
 }
 
@@ -111,29 +145,27 @@ impl BankTracker {
 
     /// Extends every template's alignments by the stream's next frame (unit length). No allocation.
     pub fn push(&mut self, bank: &TemplateBank, frame: &[f32]) -> &[Alignment] {
-        let mut costs = std::mem::take(&mut self.costs);
-        costs.clear();
-        self.arch.dispatch(
-            #[inline(always)]
-            || costs.extend(bank.rows.iter().map(|row| 1.0 - dot(row, frame))),
-        );
-        self.advance(bank, &costs);
-        self.costs = costs;
+        self.arch.dispatch(Push(self, bank, frame));
         &self.alignments
     }
+}
 
-    fn advance(&mut self, bank: &TemplateBank, costs: &[f32]) -> &[Alignment] {
-        self.alignments.clear();
-        let Self { arch, dtw, alignments, .. } = self;
-        // The loops are compiled once more for wider vectors than every machine has.
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                for (dtw, rows) in dtw.iter_mut().zip(bank.offsets.windows(2)) {
-                    alignments.push(dtw.push(&costs[rows[0]..rows[1]]));
-                }
-            },
-        );
-        &self.alignments
+struct Push<'a>(&'a mut BankTracker, &'a TemplateBank, &'a [f32]);
+
+impl WithSimd for Push<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self(BankTracker { dtw, costs, alignments, .. }, bank, frame) = self;
+        costs.clear();
+        alignments.clear();
+        // Loops, not closures: only what is inlined here is compiled for these instructions.
+        for row in bank.rows.iter() {
+            costs.push(1.0 - dot(row, frame));
+        }
+        for (dtw, rows) in dtw.iter_mut().zip(bank.offsets.windows(2)) {
+            alignments.push(dtw.push(simd, &costs[rows[0]..rows[1]]));
+        }
     }
 }
