@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::event::{Evidence, Reason, Speaker};
 use super::rule::Rule;
+use crate::features::SAMPLE_RATE;
 use crate::features::band::Band;
 use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
@@ -13,6 +14,11 @@ use crate::phrase::{CepstralTemplates, costs};
 use crate::profile::{Profile, Take};
 use crate::speaker::voice::{self, Voice};
 use crate::speaker::{self, SpeakerEncoder, cosine};
+
+/// Samples by which the place of a known voice may miss that of a candidate (80 ms) ...
+const NEARBY: u64 = SAMPLE_RATE as u64 * 8 / 100;
+/// ... if the fused score is this far from the threshold.
+const CLEAR: f32 = 0.2;
 
 /// One profile, ready to judge by.
 pub struct Reference {
@@ -70,7 +76,7 @@ pub struct Judge {
     band: Band,
     speaker: SpeakerEncoder,
     /// The last voice that was asked for, and from where in the stream it was: a candidate that grew, or that
-    /// another profile brought too, is often of the same place.
+    /// another profile brought too, is often of the same place or next to it.
     voice: Option<(Range<u64>, Vec<f32>)>,
 }
 
@@ -102,10 +108,16 @@ impl Judge {
         if rule.explain || rule.words_suffice(&evidence) {
             let voices = self.voices.clone();
             let narrow = self.band.is_narrow(&scene.audio[phrase.clone()]);
-            let embedding = self.embedding(models, scene, &phrase);
-            let heard = reference.voices.iter().chain(narrow.then_some(&reference.line_voice));
-            let cosines = heard.map(|voice| cosine(voice, embedding));
-            let cosine = cosines.fold(-1.0, f32::max);
+            let likeness = |embedding: &[f32]| {
+                let heard = reference.voices.iter().chain(narrow.then_some(&reference.line_voice));
+                heard.map(|voice| cosine(voice, embedding)).fold(-1.0, f32::max)
+            };
+            let clear = |embedding: &[f32]| {
+                let evidence = Evidence { speaker_cosine: Some(likeness(embedding)), ..evidence };
+                (rule.fuse(&evidence) - rule.threshold).abs() > CLEAR
+            };
+            let embedding = self.embedding(models, scene, &phrase, clear);
+            let cosine = likeness(embedding);
             evidence.speaker_cosine = Some(cosine);
             evidence.speaker_score = Some(cosine / scales.voice);
             speaker = voice::recognise(&voices, embedding)
@@ -120,10 +132,22 @@ impl Judge {
         self.voice = None;
     }
 
-    fn embedding(&mut self, models: &Models, scene: &Scene<'_>, phrase: &Range<usize>) -> &[f32] {
+    /// The voice in `phrase`, or next to it if that decides clearly enough.
+    fn embedding(
+        &mut self,
+        models: &Models,
+        scene: &Scene<'_>,
+        phrase: &Range<usize>,
+        clear: impl Fn(&[f32]) -> bool,
+    ) -> &[f32] {
         let heard = speaker::heard(phrase.clone(), scene.audio.len());
         let place = scene.origin + heard.start as u64..scene.origin + heard.end as u64;
-        let known = self.voice.take().filter(|(other, _)| *other == place);
+        let near = |other: &Range<u64>| {
+            place.start.abs_diff(other.start).max(place.end.abs_diff(other.end)) <= NEARBY
+        };
+        let serves =
+            |(other, voice): &(Range<u64>, Vec<f32>)| *other == place || (near(other) && clear(voice));
+        let known = self.voice.take().filter(serves);
         let embed = || (place, self.speaker.embed(&models.speaker, scene.audio, phrase.clone()));
         &self.voice.insert(known.unwrap_or_else(embed)).1
     }
