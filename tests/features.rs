@@ -166,3 +166,19 @@ fn speech_never_passes_the_gate_unheard_and_a_quiet_room_never_holds_it_open() {
         }
     }
 }
+
+#[test]
+fn steady_noise_before_speech_never_delays_the_voice_gate() {
+    let quiet: Vec<f32> = noise(4, seconds(20.48)).iter().map(|x| x * 1e-3).collect();
+    // The network has rested after the longer of these.
+    let opens = |said: &[f32], before: usize| {
+        let mut vad = Vad::new(0.3, 0.4);
+        vad.push(&quiet[quiet.len() - before..]);
+        said.chunks(HOP).position(|hop| vad.push(hop)).unwrap()
+    };
+    for row in rows().into_iter().filter(|row| row.kind == "phrase") {
+        let said = &living_room()[row.samples()];
+        let (rested, awake) = (opens(said, quiet.len()), opens(said, seconds(0.256)));
+        assert!(rested <= awake + 3, "{row:?}: after {rested} hops, not {awake}");
+    }
+}

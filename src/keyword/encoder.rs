@@ -13,6 +13,8 @@ const KEPT: usize = WARM_UP + PRE_ROLL;
 /// Blocks of silence after the end of a stream.
 const TAIL: usize = 4;
 const BLOCK: usize = PULSE * MEL_BANDS;
+/// Samples that the frames of these blocks and of the newest cover.
+const NEEDED: usize = (KEPT + 1) * VECTOR_HOP + SPAN;
 
 /// What the encoder has to say about the newest block.
 pub enum Output<'a> {
@@ -31,11 +33,13 @@ pub struct KeywordEncoder {
     /// The network after a long silence, where every stream begins.
     silent: KeywordStream,
     stream: KeywordStream,
-    /// Samples that frames still to come reach back to.
+    /// The samples of at least the last [`KEPT`] blocks and the one being filled. Frames are made of them when
+    /// somebody speaks.
     samples: Vec<f32>,
-    /// The last [`KEPT`] blocks and the one being filled, oldest first.
-    blocks: Vec<f32>,
-    filled: usize,
+    /// Where in the stream the first of them is.
+    origin: usize,
+    /// Frames whose samples are there.
+    frames: usize,
     /// Index of the block being filled.
     block: usize,
     /// Index of the block that would continue what the network has seen.
@@ -53,9 +57,9 @@ impl KeywordEncoder {
             log_mel: LogMel::default(),
             stream: silent.clone(),
             silent,
-            samples: Vec::with_capacity(SPAN + HOP),
-            blocks: vec![0.0; (KEPT + 1) * BLOCK],
-            filled: 0,
+            samples: Vec::with_capacity(2 * NEEDED),
+            origin: 0,
+            frames: 0,
             block: 0,
             next: 0,
         }
@@ -65,44 +69,42 @@ impl KeywordEncoder {
     pub fn reset(&mut self) {
         self.stream.copy_from(&self.silent);
         self.samples.clear();
-        (self.filled, self.block, self.next) = (0, 0, 0);
+        (self.origin, self.frames, self.block, self.next) = (0, 0, 0, 0);
     }
 
     /// Takes the next [`HOP`] samples. When they complete a block and `speech` is true, `sink` gets
     /// its vector, and before it those of blocks that were passed over, back to the pre-roll.
     pub fn push(&mut self, hop: &[f32], speech: bool, sink: &mut impl FnMut(Output<'_>)) {
+        if self.samples.len() + HOP > 2 * NEEDED {
+            let gone = self.block.saturating_sub(KEPT) * VECTOR_HOP - self.origin;
+            self.samples.drain(..gone);
+            self.origin += gone;
+        }
         self.samples.extend_from_slice(hop);
-        if self.samples.len() < SPAN {
+        if self.origin + self.samples.len() < self.frames * HOP + SPAN {
             return;
         }
-        let slot = KEPT * BLOCK + self.filled;
-        self.log_mel.frame(&self.samples[..SPAN], &mut self.blocks[slot..slot + MEL_BANDS]);
-        self.samples.drain(..HOP);
-        self.advance(speech, sink);
+        self.frames += 1;
+        if self.frames.is_multiple_of(PULSE) {
+            self.advance(speech, sink);
+        }
     }
 
     /// The stream has ended: encodes its last block and some silence, where a phrase that reaches the
     /// last sample still shows.
     pub fn finish(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
-        let end = self.block + TAIL + usize::from(self.filled > 0);
+        let end = self.frames.div_ceil(PULSE) + TAIL;
         while self.block < end {
-            let slot = KEPT * BLOCK + self.filled;
-            self.blocks[slot..slot + MEL_BANDS].fill(LogMel::silence());
             self.advance(speech, sink);
         }
     }
 
+    /// The block being filled is full, or will not be.
     fn advance(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
-        self.filled += MEL_BANDS;
-        if self.filled < BLOCK {
-            return;
-        }
-        self.filled = 0;
         if speech {
             self.encode(sink);
         }
         self.block += 1;
-        self.blocks.copy_within(BLOCK.., 0);
     }
 
     /// Brings the network up to the newest block.
@@ -115,8 +117,11 @@ impl KeywordEncoder {
             sink(Output::Gap(oldest + WARM_UP));
         }
         for index in self.next..=self.block {
-            let slot = (KEPT + index - self.block) * BLOCK;
-            let vector = self.stream.push(&self.blocks[slot..slot + BLOCK]);
+            let mut mel = [LogMel::silence(); BLOCK];
+            for (frame, bands) in (index * PULSE..self.frames).zip(mel.chunks_exact_mut(MEL_BANDS)) {
+                self.log_mel.frame(&self.samples[frame * HOP - self.origin..][..SPAN], bands);
+            }
+            let vector = self.stream.push(&mel);
             if warm_up > 0 {
                 warm_up -= 1;
             } else {
