@@ -48,7 +48,7 @@ impl Default for Rule {
             cosine_weight: 1.5,
             noise_weight: 0.28,
             noise_most: 0.4,
-            threshold: 1.6,
+            threshold: 1.57,
             raise: 0.0,
             household: false,
             phrase_gate: 0.58,
