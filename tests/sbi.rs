@@ -11,6 +11,11 @@ use std::process::{Command, Output, Stdio};
 use assert_cmd::cargo::cargo_bin;
 use common::{PLAIN, living_room, rows, take_path, write_wav};
 use tempfile::TempDir;
+use wakeword::audio::read_clip;
+use wakeword::batch::sbi::phrases::PhraseList;
+use wakeword::enroll::learn_listed;
+use wakeword::models::Models;
+use wakeword::profile::Profile;
 
 #[track_caller]
 fn ended(output: Output, code: i32) -> String {
@@ -154,4 +159,29 @@ fn takes_that_teach_nothing_never_make_an_image() {
     let error = ended(build(folder.path(), &["--from", "takes"]), 1);
     assert!(error.contains("SPEAKER/PHRASE"), "{error}");
     assert!(!folder.path().join("image").exists());
+}
+
+#[test]
+fn a_recording_is_measured_by_what_its_own_voice_usually_reaches() {
+    let models = Models::load(None).unwrap();
+    let [first, second, asked] = [1, 2, 3].map(|take| read_clip(&take_path(take)).unwrap().samples);
+    let learned = learn_listed(&models, &[&first, &second]).unwrap();
+    let profile = Profile::new("1", "hello sunflower", &models.fingerprint, learned);
+    let score = |other: &Profile| {
+        let profiles = [profile.clone(), other.clone()];
+        let found = PhraseList::new(&models, &profiles).best(&asked).unwrap();
+        assert_eq!(found.text, "hello sunflower");
+        found.score
+    };
+    // Somebody else's takes that agree far better say nothing of this voice, but more takes of it do.
+    let mut other = profile.clone();
+    for take in &mut other.takes {
+        take.vectors.iter_mut().for_each(|vector| vector.iter_mut().for_each(|x| *x = -*x));
+    }
+    other.phrase = "another phrase".into();
+    (other.scales.keyword, other.scales.cepstra) = (3.0, 3.0);
+    let same_voice = score(&other);
+    other.takes.iter_mut().for_each(|take| take.embedding.iter_mut().for_each(|x| *x = -*x));
+    let other_voice = score(&other);
+    assert!(other_voice > 0.9 && same_voice < 0.6, "{other_voice} and {same_voice}");
 }

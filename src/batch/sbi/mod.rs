@@ -5,6 +5,7 @@ pub mod image;
 pub mod phrases;
 pub mod scp;
 pub mod takes;
+mod usual;
 
 use std::path::Path;
 

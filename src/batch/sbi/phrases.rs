@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::usual::Usual;
 use crate::enroll::phrase_span;
+use crate::features::Frames;
 use crate::features::mfcc::{self, Mfcc};
 use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::TemplateBank;
@@ -10,34 +12,44 @@ use crate::keyword::encoder::KeywordEncoder;
 use crate::keyword::score::t_norm;
 use crate::models::Models;
 use crate::phrase::{SURROUNDINGS, costs};
-use crate::profile::{Profile, Scales};
+use crate::profile::Profile;
+use crate::speaker::{SpeakerEncoder, cosine};
 
 /// Score from which on a phrase is the text.
-const THRESHOLD: f32 = 0.58;
-/// Weights of the keyword and the cepstral score.
-const KEYWORD_WEIGHT: f32 = 0.7;
-const CEPSTRAL_WEIGHT: f32 = 0.3;
-/// What two takes of a phrase by one speaker usually reach against each other. A profile's own scales may
-/// come from as few as two takes, so they count for little.
-const USUAL: Scales = Scales { keyword: 0.49, cepstra: 0.23, voice: 1.0 };
-const OWN_SHARE: f32 = 0.3;
+const THRESHOLD: f32 = 0.77;
+/// Weight of the cepstral score, that of the keyword score being 1.
+const CEPSTRAL_WEIGHT: f32 = 0.375;
+/// Weight of a take's voice: whose takes are in the list has some that fit, and should be measured by them.
+const VOICE_WEIGHT: f32 = 0.15;
 /// How many of a phrase's best takes count together, whoever they are from.
-const TAKES_USED: usize = 3;
+const TAKES_USED: usize = 2;
 /// Phrases whose cepstra are compared too: the best by their keyword score.
 const SHORT_LIST: usize = 4;
+/// How many other phrases, the best of them, count against a phrase, and how much their mean does.
+const RIVALS: usize = 3;
+const RIVALS_WEIGHT: f32 = 0.2;
 
 /// A list of phrases, ready for matching. A phrase may have profiles of several speakers.
 pub struct PhraseList<'a> {
     models: &'a Models,
     phrases: Vec<Phrase<'a>>,
+    usual: Usual<'a>,
 }
 
 struct Phrase<'a> {
     text: &'a str,
-    /// One template a take, and the scales of each.
+    /// One template a take, and the voice of each.
     keyword: TemplateBank,
     cepstra: TemplateBank,
-    scales: Vec<Scales>,
+    voices: Vec<&'a [f32]>,
+}
+
+/// A phrase as the keyword encoder alone hears it.
+struct Ranked<'l, 'a> {
+    phrase: &'l Phrase<'a>,
+    /// Score of each take, and the mean of the best.
+    takes: Vec<f32>,
+    score: f32,
 }
 
 /// The phrase that fits a recording best.
@@ -45,7 +57,7 @@ struct Phrase<'a> {
 pub struct Found<'a> {
     /// The phrase as text.
     pub text: &'a str,
-    /// How well it fits: about 1 for a take of it, 0 for general speech.
+    /// How well it fits: about 1 for a recording like the takes of the same voice, 0 for general speech.
     pub score: f32,
 }
 
@@ -63,73 +75,80 @@ impl<'a> PhraseList<'a> {
         for profile in profiles {
             by_text.entry(&profile.phrase).or_default().push(profile);
         }
-        let phrase = |(text, profiles): (&'a str, Vec<&Profile>)| {
+        let phrase = |(text, profiles): (&'a str, Vec<&'a Profile>)| {
             let takes = || profiles.iter().flat_map(|profile| &profile.takes);
-            let scales = |profile: &&Profile| vec![usual_with(&profile.scales); profile.takes.len()];
             Phrase {
                 text,
                 keyword: TemplateBank::new(VECTOR_DIM, takes().map(|take| &take.vectors)),
                 cepstra: TemplateBank::new(mfcc::DIM, takes().map(|take| &take.cepstra)),
-                scales: profiles.iter().flat_map(scales).collect(),
+                voices: takes().map(|take| &*take.embedding).collect(),
             }
         };
-        Self { models, phrases: by_text.into_iter().map(phrase).collect() }
+        let reached = |profile: &'a Profile| {
+            let reached = words(profile.scales.keyword, profile.scales.cepstra);
+            profile.takes.iter().map(move |take| (&*take.embedding, reached))
+        };
+        let usual = Usual::new(profiles.iter().flat_map(reached).collect());
+        Self { models, phrases: by_text.into_iter().map(phrase).collect(), usual }
     }
 
     /// The phrase that fits `samples` (16 kHz) best; `None` where nothing is said.
     pub fn best(&self, samples: &[f32]) -> Option<Found<'a>> {
         let span = phrase_span(samples)?;
-        let mut vectors = KeywordEncoder::new(&self.models.keyword).recording(samples);
-        vectors.iter_mut().for_each(|vector| self.models.cohort.centre(vector));
-        let cohort = costs(&self.models.cohort.vectors.best_matches(&vectors));
-        let mut short_list: Vec<(&Phrase<'a>, Vec<f32>)> = self
-            .phrases
-            .iter()
-            .map(|phrase| {
-                let scaled = phrase.scores(&phrase.keyword, &vectors, &cohort, |scales| scales.keyword);
-                (phrase, scaled)
-            })
-            .collect();
-        short_list.sort_by(|a, b| mean_of_best(&b.1).total_cmp(&mean_of_best(&a.1)));
-        short_list.truncate(SHORT_LIST);
+        let ranked = self.ranked(samples);
 
         let around = span.start.saturating_sub(SURROUNDINGS)..(span.end + SURROUNDINGS).min(samples.len());
-        let cepstra = Mfcc::default().cepstra(&samples[around]);
+        let audio = &samples[around.clone()];
+        let cepstra = Mfcc::default().cepstra(audio);
         let cohort = costs(&self.models.cohort.cepstra.best_matches(&cepstra));
-        let found = short_list.into_iter().map(|(phrase, keyword)| {
-            let cepstral = phrase.scores(&phrase.cepstra, &cepstra, &cohort, |scales| scales.cepstra);
-            let fused: Vec<f32> = keyword
+        let within = span.start - around.start..span.end - around.start;
+        let voice = SpeakerEncoder::default().embed(&self.models.speaker, audio, within);
+        let usual = self.usual.of(&voice);
+        let found = ranked.iter().take(SHORT_LIST).enumerate().map(|(rank, Ranked { phrase, takes, .. })| {
+            let cepstral = scores(&phrase.cepstra, &cepstra, &cohort);
+            let fused: Vec<f32> = takes
                 .iter()
                 .zip(cepstral)
-                .map(|(keyword, cepstral)| KEYWORD_WEIGHT * keyword + CEPSTRAL_WEIGHT * cepstral)
+                .zip(&phrase.voices)
+                .map(|((keyword, cepstral), own)| {
+                    words(*keyword, cepstral) + VOICE_WEIGHT * cosine(own, &voice)
+                })
                 .collect();
-            Found { text: phrase.text, score: mean_of_best(&fused) }
+            let score = (mean_of_best(&fused) - RIVALS_WEIGHT * rivals(&ranked, rank)) / usual;
+            Found { text: phrase.text, score }
         });
         found.max_by(|a, b| a.score.total_cmp(&b.score))
     }
-}
 
-impl Phrase<'_> {
-    /// The normalised score of each take.
-    fn scores(
-        &self,
-        bank: &TemplateBank,
-        stream: &crate::features::Frames,
-        cohort_costs: &[f32],
-        scale: fn(&Scales) -> f32,
-    ) -> Vec<f32> {
-        let costs = costs(&bank.best_matches(stream));
-        costs
-            .iter()
-            .zip(&self.scales)
-            .map(|(cost, scales)| t_norm(&[*cost], cohort_costs) / scale(scales))
-            .collect()
+    /// All phrases, those first that the keyword encoder finds nearest.
+    fn ranked<'l>(&'l self, samples: &[f32]) -> Vec<Ranked<'l, 'a>> {
+        let mut vectors = KeywordEncoder::new(&self.models.keyword).recording(samples);
+        vectors.iter_mut().for_each(|vector| self.models.cohort.centre(vector));
+        let cohort = costs(&self.models.cohort.vectors.best_matches(&vectors));
+        let rank = |phrase: &'l Phrase<'a>| {
+            let takes = scores(&phrase.keyword, &vectors, &cohort);
+            Ranked { phrase, score: mean_of_best(&takes), takes }
+        };
+        let mut ranked: Vec<_> = self.phrases.iter().map(rank).collect();
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+        ranked
     }
 }
 
-fn usual_with(own: &Scales) -> Scales {
-    let mix = |usual: f32, own: f32| (1.0 - OWN_SHARE) * usual + OWN_SHARE * own;
-    Scales { keyword: mix(USUAL.keyword, own.keyword), cepstra: mix(USUAL.cepstra, own.cepstra), ..USUAL }
+/// The T-normalised score of each template of `bank`.
+fn scores(bank: &TemplateBank, stream: &Frames, cohort_costs: &[f32]) -> Vec<f32> {
+    costs(&bank.best_matches(stream)).iter().map(|cost| t_norm(&[*cost], cohort_costs)).collect()
+}
+
+/// Keyword and cepstral score as one.
+fn words(keyword: f32, cepstral: f32) -> f32 {
+    keyword + CEPSTRAL_WEIGHT * cepstral
+}
+
+/// Mean score of the best phrases beside the one at `rank`. Where there are too few, general speech is one.
+fn rivals(ranked: &[Ranked<'_, '_>], rank: usize) -> f32 {
+    let others = ranked[..rank].iter().chain(&ranked[rank + 1..]);
+    others.take(RIVALS).map(|other| other.score.max(0.0)).sum::<f32>() / RIVALS as f32
 }
 
 /// Mean of the [`TAKES_USED`] highest scores.
