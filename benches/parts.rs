@@ -82,9 +82,23 @@ fn main() {
     });
 
     let mut engine = engine(&[demo_profile().clone()]);
-    let room = living_room();
-    let audio = room.len() as f32 / SAMPLE_RATE as f32;
-    measure("engine, the whole living room", audio, || {
-        engine.push(room, |event| _ = black_box(event));
-    });
+    let mut listen = |sound: &str, audio: &[f32]| {
+        engine.reset();
+        measure(&format!("engine, {sound}"), audio.len() as f32 / SAMPLE_RATE as f32, || {
+            engine.push(audio, |event| _ = black_box(event));
+        });
+    };
+    listen("the whole living room", living_room());
+    let talk = [(2.5, 4.3), (9.1, 11.4), (30.2, 32.5), (45.7, 48.3), (52.5, 54.7)];
+    listen("sentences without a pause", &talk.map(|(start, end)| cut(start, end)).concat());
+    listen("music", &cut(21.6, 26.2).repeat(3));
+    listen("steady noise, -35 dBFS", &noise(-35.0));
+    listen("a quiet room, -65 dBFS", &noise(-65.0));
+}
+
+/// White noise of so many dBFS, as long as the other stretches.
+fn noise(dbfs: f32) -> Vec<f32> {
+    let mut random = fastrand::Rng::with_seed(1);
+    let amplitude = 3f32.sqrt() * 10f32.powf(dbfs / 20.0);
+    (0..seconds(STRETCH)).map(|_| amplitude * (2.0 * random.f32() - 1.0)).collect()
 }
