@@ -1,7 +1,14 @@
 //! Filters over whole recordings, by way of their spectrum.
 
+use std::cell::RefCell;
+
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
+
+thread_local! {
+    /// Kept, since an enrolment filters many clips of few lengths.
+    static PLANNER: RefCell<RealFftPlanner<f32>> = RefCell::new(RealFftPlanner::new());
+}
 
 /// Replaces `samples` by their convolution with `response`, cut to the same length.
 pub fn convolve(samples: &mut [f32], response: &[f32]) {
@@ -23,7 +30,7 @@ pub fn band_pass(samples: &mut [f32], low: f32, high: f32) {
 }
 
 fn spectrum(samples: &[f32], length: usize) -> Vec<Complex<f32>> {
-    let forward = RealFftPlanner::new().plan_fft_forward(length);
+    let forward = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(length));
     let mut input = forward.make_input_vec();
     input[..samples.len()].copy_from_slice(samples);
     let mut output = forward.make_output_vec();
@@ -36,7 +43,7 @@ fn spectrum(samples: &[f32], length: usize) -> Vec<Complex<f32>> {
 fn filter(samples: &mut [f32], length: usize, gain: impl Fn(usize) -> Complex<f32>) {
     let mut bins = spectrum(samples, length);
     bins.iter_mut().enumerate().for_each(|(bin, value)| *value *= gain(bin) / length as f32);
-    let inverse = RealFftPlanner::new().plan_fft_inverse(length);
+    let inverse = PLANNER.with_borrow_mut(|planner| planner.plan_fft_inverse(length));
     let mut output = inverse.make_output_vec();
     // First and last bin of a real signal have no imaginary part.
     for edge in [0, length / 2] {
