@@ -84,7 +84,8 @@ mod tests {
 
     /// A hook that a shell runs in `folder`.
     fn shell(folder: &Path, script: &str, on: &[HookEvent]) -> HookConfig {
-        let script = format!("cd '{}'; {script}", folder.display());
+        // When the test is over the folder may be gone before the shell is there.
+        let script = format!("cd '{}' || exit; {script}", folder.display());
         let command = ["sh", "-c", &script].map(String::from).to_vec();
         HookConfig { command, on: on.to_vec(), ..HookConfig::default() }
     }
