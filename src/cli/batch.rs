@@ -155,7 +155,7 @@ fn autokws(context: &Context, args: &AutokwsArgs) -> anyhow::Result<Outcome> {
         done
     };
     let done: Vec<report::Speaker> =
-        pool.install(|| speakers.par_iter().map(work).collect::<anyhow::Result<_>>())?;
+        pool.install(|| speakers.par_iter().with_max_len(1).map(work).collect::<anyhow::Result<_>>())?;
     progress.finish_and_clear();
     let (wall, threads) = (started.elapsed().as_secs_f64(), pool.current_num_threads());
     print(&Report::new(args.shard, done, wall, threads, peak_memory_mb()), args.json)?;

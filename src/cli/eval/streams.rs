@@ -70,7 +70,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let progress = ProgressBar::new(files.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} recordings, {eta} left")?);
     let interrupt = Interrupt::listen(&Interrupt::USUAL)?;
-    let all = files.par_iter().map(|file| {
+    let all = files.par_iter().with_max_len(1).map(|file| {
         let heard = listen(context, &models, &profiles, file, &interrupt);
         if let Some(error) = &heard.error {
             progress.suspend(|| eprintln!("wakeword: {error}; only what comes before counts"));
