@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::condition::Condition;
 use super::det::Det;
@@ -14,6 +15,8 @@ use crate::batch::score::Score;
 use crate::engine::Engine;
 use crate::engine::event::{Detection, Event};
 use crate::engine::rule::Rule;
+use crate::models::Models;
+use crate::profile::Profile;
 
 /// Kind of a positive: the owner with the phrase.
 pub const POSITIVE: &str = "pos";
@@ -23,6 +26,8 @@ pub const OTHER_WORD: &str = "same_speaker";
 pub const OTHER_VOICE: &str = "same_word";
 /// Kind of a negative of which no more is known.
 const NEGATIVE: &str = "negative";
+/// Added to a threshold that nothing shall reach.
+const OUT_OF_REACH: f32 = 10.0;
 
 /// One enrolment and its trials.
 #[derive(Debug)]
@@ -153,29 +158,60 @@ fn read_kinds(path: &Path) -> Result<HashMap<(OsString, OsString), Row>, TrialsE
 
 /// What the engine said of one trial.
 pub struct Answer {
-    /// Its verdicts, in order; none if nothing came near the phrase.
+    /// Its verdicts, in order; none if nothing came near the phrase. Those of a clip that woke it are of the whole clip.
     pub verdicts: Vec<Detection>,
-    /// Whether one of them accepted.
+    /// Whether it woke.
     pub accepted: bool,
 }
 
-/// Listens to the clip at `path` of `task` in `condition`, with an engine at the beginning of a stream.
-pub fn answer(
-    engine: &mut Engine,
-    task: &Task,
-    path: &Path,
-    condition: &Condition,
-) -> Result<Answer, AudioError> {
-    let mut samples = read_clip(path)?.samples;
-    condition.apply(&format!("{}/{}", task.name, file_name(path).to_string_lossy()), &mut samples);
+/// Listens to the trials of a task.
+pub struct Listener {
+    engine: Engine,
+    /// Accepts nothing. An engine that wakes listens no further, so that its score is the first that sufficed; what
+    /// other thresholds would do with the clip tells only the highest.
+    patient: Engine,
+    rule: Rule,
+}
+
+impl Listener {
+    /// Listens for `profiles` by `rule`.
+    pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: &Rule) -> Self {
+        let patient = Rule { threshold: rule.threshold + OUT_OF_REACH, ..rule.clone() };
+        Self {
+            engine: Engine::new(models.clone(), profiles, rule.clone()),
+            patient: Engine::new(models, profiles, patient),
+            rule: rule.clone(),
+        }
+    }
+
+    /// Listens to the clip at `path` of `task` in `condition`, as the beginning of a stream.
+    pub fn answer(&mut self, task: &Task, path: &Path, condition: &Condition) -> Result<Answer, AudioError> {
+        let mut samples = read_clip(path)?.samples;
+        condition.apply(&format!("{}/{}", task.name, file_name(path).to_string_lossy()), &mut samples);
+        let answer = listen(&mut self.engine, &samples);
+        if !answer.accepted {
+            return Ok(answer);
+        }
+        let mut verdicts = listen(&mut self.patient, &samples).verdicts;
+        for verdict in &mut verdicts {
+            verdict.score = self.rule.fuse(&verdict.evidence);
+            verdict.threshold = self.rule.threshold;
+            verdict.margin = verdict.score - verdict.threshold;
+        }
+        Ok(Answer { verdicts, ..answer })
+    }
+}
+
+/// The answer of an engine at the beginning of a stream.
+fn listen(engine: &mut Engine, samples: &[f32]) -> Answer {
     let mut answer = Answer { verdicts: Vec::new(), accepted: false };
     let mut take = |event: Event| {
         answer.accepted |= matches!(event, Event::Accepted(_));
         answer.verdicts.extend(verdict(&event).cloned());
     };
-    engine.push(&samples, &mut take);
+    engine.push(samples, &mut take);
     engine.finish(take);
-    Ok(answer)
+    answer
 }
 
 /// One trial and what became of it.

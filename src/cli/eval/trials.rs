@@ -10,9 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::acoustics::room::Rooms;
 use wakeword::batch::eval::condition::{Condition, Noises};
-use wakeword::batch::eval::trials::{self, Decision, Estimate, Results, Task};
+use wakeword::batch::eval::trials::{self, Decision, Estimate, Listener, Results, Task};
 use wakeword::batch::{autokws, check_writable, write_whole};
-use wakeword::engine::Engine;
 use wakeword::engine::rule::Rule;
 use wakeword::keyword::score::median;
 use wakeword::models::Models;
@@ -111,7 +110,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
     let decided: Vec<Option<Vec<Vec<Decision<'_>>>>> =
-        pool.install(|| tasks.par_iter().map(|task| run.task(task)).collect());
+        pool.install(|| tasks.par_iter().with_max_len(1).map(|task| run.task(task)).collect());
     run.progress.finish_and_clear();
 
     let finished = decided.iter().flatten().count();
@@ -200,7 +199,7 @@ impl Run {
         let profile = autokws::enrol(&self.models, &task.enroll, &warn).map(Arc::new);
         let takes = profile.iter().flat_map(|profile| &profile.takes);
         let seconds = median(&takes.map(|take| take.seconds).collect::<Vec<_>>());
-        let mut engine = Engine::new(self.models.clone(), profile.as_slice(), self.rule.clone());
+        let mut listener = Listener::new(self.models.clone(), profile.as_slice(), &self.rule);
         let mut decided = Vec::new();
         for condition in &self.conditions {
             let mut decisions = Vec::new();
@@ -208,12 +207,9 @@ impl Run {
                 if self.interrupt.asked() {
                     return None;
                 }
-                match trials::answer(&mut engine, task, &trial.path, condition) {
+                match listener.answer(task, &trial.path, condition) {
                     Ok(answer) => decisions.push(Decision { task, seconds, trial, answer }),
-                    Err(error) => {
-                        engine.reset();
-                        warn(format!("{error}; left out"));
-                    }
+                    Err(error) => warn(format!("{error}; left out")),
                 }
                 self.progress.inc(1);
             }
