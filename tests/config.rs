@@ -53,7 +53,7 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn the_value_in_force_never_differs_from_the_one_shown() {
     let home = Home::new();
-    assert_eq!(home.shown("detection.threshold", &[]), (1.57.into(), "default".into()));
+    assert_eq!(home.shown("detection.threshold", &[]), (1.56.into(), "default".into()));
     assert_eq!(home.shown("audio.device", &[]), (Value::Null, "default".into()));
     let store = home.path(".local/share/wakeword/profiles");
     assert_eq!(home.shown("store.path", &[]), (store.to_str().into(), "default".into()));

