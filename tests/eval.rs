@@ -206,6 +206,28 @@ fn error_rates_never_depend_on_the_number_of_threads() {
     assert!(heard("clean,demo,anna,") >= lines.len() - 1 && heard("10 dB,demo,anna,") >= lines.len() - 1);
 }
 
+#[test]
+fn the_threshold_never_changes_what_a_clip_scores() {
+    let folder = TempDir::new().unwrap();
+    trials(folder.path());
+    let evidence = |threshold: &str| {
+        fs::write(folder.path().join("own.toml"), format!("[detection]\nthreshold = {threshold}\n")).unwrap();
+        let (code, _, error) =
+            eval_trials(folder.path(), &["--config", "own.toml", "--scores", "scores.csv"]);
+        assert_eq!(code, Some(0), "{error}");
+        let scores = fs::read_to_string(folder.path().join("scores.csv")).unwrap();
+        let rows: Vec<Vec<&str>> = scores.lines().map(|line| line.split(',').collect()).collect();
+        let column = |name| rows[0].iter().position(|title| *title == name).unwrap();
+        let columns = ["clip", "start", "end", "keyword_score", "cepstral_score"].map(column);
+        let accepted = rows.iter().filter(|row| row[column("accepted")] == "1").count();
+        let evidence: Vec<_> = rows.iter().map(|row| columns.map(|column| row[column].to_owned())).collect();
+        (accepted, evidence)
+    };
+    let ((all, low), (none, high)) = (evidence("0.3"), evidence("5.0"));
+    assert!(all > 0 && none == 0);
+    assert_eq!(low, high);
+}
+
 /// Runs the program until a line on stderr has `sign`, sends `signal` and says how it ended.
 fn interrupt(folder: &Path, arguments: &[&str], sign: &str, signal: Signal) -> (Option<i32>, Value, String) {
     let mut command = Command::new(cargo_bin!("wakeword"));

@@ -46,6 +46,24 @@ def convert(original):
     )
 
 
+def triangles(points, edges):
+    """Triangular filters [point, band] that rise and fall linearly between neighbouring edges."""
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rise = (points[:, None] - low) / (centre - low)
+    fall = (high - points[:, None]) / (high - centre)
+    return np.maximum(0, np.minimum(rise, fall))
+
+
+def mel_filters(rate, fft):
+    """Bands of the log-mel input over the bins of a spectrum, of equal area, [fft / 2 + 1, 32]."""
+    # Slaney's mel scale: linear to 1 kHz (15 mel), then logarithmic.
+    step = np.log(6.4) / 27
+    top = 15 + np.log(3800 / 1000) / step
+    mel = np.linspace(60 * 3 / 200, top, MELS + 2)
+    edges = np.where(mel < 15, mel * 200 / 3, 1000 * np.exp(step * (mel - 15)))
+    return triangles(np.arange(fft // 2 + 1) * rate / fft, edges) * 2 / (edges[2:] - edges[:-2])
+
+
 def session(model):
     return onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]

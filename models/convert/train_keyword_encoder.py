@@ -87,18 +87,7 @@ class Encoder(torch.nn.Module):
         return model
 
 
-def mel_filters():
-    """Slaney's triangles of unit area from 60 to 3800 Hz, [257,32]."""
-    step = np.log(6.4) / 27
-    mel = np.linspace(60 * 3 / 200, 15 + np.log(3800 / 1000) / step, 34)
-    edges = np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * step))
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    bins = np.arange(FFT // 2 + 1)[:, None] * RATE / FFT
-    rise, fall = (bins - low) / (centre - low), (high - bins) / (high - centre)
-    return torch.tensor(np.maximum(0, np.minimum(rise, fall)) * 2 / (high - low), dtype=torch.float32)
-
-
-FILTERS = mel_filters()
+FILTERS = torch.tensor(keyword_encoder.mel_filters(RATE, FFT), dtype=torch.float32)
 WINDOW = F.pad(torch.hann_window(400, periodic=True) * 32768, (56, 56))
 
 

@@ -45,23 +45,9 @@ def frames(samples, length):
     return np.lib.stride_tricks.sliding_window_view(samples, length)[::HOP]
 
 
-def triangles(points, edges):
-    """Triangular filters [point, band] that rise and fall linearly between neighbouring edges."""
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    rise = (points[:, None] - low) / (centre - low)
-    fall = (high - points[:, None]) / (high - centre)
-    return np.maximum(0, np.minimum(rise, fall))
-
-
 def logmel(samples):
     """Input of the keyword encoder: [T,32] from samples between -32768 and 32767."""
-    # Slaney's mel scale: linear to 1 kHz (15 mel), then logarithmic.
-    step = np.log(6.4) / 27
-    top = 15 + np.log(3800 / 1000) / step
-    mel = np.linspace(60 * 3 / 200, top, 32 + 2)
-    edges = np.where(mel < 15, mel * 200 / 3, 1000 * np.exp(step * (mel - 15)))
-    filters = triangles(np.arange(FFT // 2 + 1) * RATE / FFT, edges)
-    filters *= 2 / (edges[2:] - edges[:-2])  # equal area
+    filters = keyword_encoder.mel_filters(RATE, FFT)
     # A periodic Hann window of 400 samples in the middle of 512.
     window = np.zeros(FFT)
     window[56:456] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
@@ -78,7 +64,7 @@ def fbank(samples):
     power = np.abs(np.fft.rfft(x * window, FFT)) ** 2
     to_mel = lambda hertz: 1127 * np.log(1 + hertz / 700)
     edges = np.linspace(to_mel(20), to_mel(8000), 80 + 2)
-    filters = triangles(to_mel(np.arange(FFT // 2) * RATE / FFT), edges)  # linear in mel
+    filters = keyword_encoder.triangles(to_mel(np.arange(FFT // 2) * RATE / FFT), edges)  # linear in mel
     return np.log(np.maximum(power[:, : FFT // 2] @ filters, np.finfo(np.float32).eps))
 
 

@@ -26,8 +26,6 @@ pub const OTHER_WORD: &str = "same_speaker";
 pub const OTHER_VOICE: &str = "same_word";
 /// Kind of a negative of which no more is known.
 const NEGATIVE: &str = "negative";
-/// Added to a threshold that nothing shall reach.
-const OUT_OF_REACH: f32 = 10.0;
 
 /// One enrolment and its trials.
 #[derive(Debug)]
@@ -167,8 +165,7 @@ pub struct Answer {
 /// Listens to the trials of a task.
 pub struct Listener {
     engine: Engine,
-    /// Accepts nothing. An engine that wakes listens no further, so that its score is the first that sufficed; what
-    /// other thresholds would do with the clip tells only the highest.
+    /// Accepts nothing. An engine that wakes listens no further: its score is the first that sufficed, not the highest.
     patient: Engine,
     rule: Rule,
 }
@@ -176,7 +173,7 @@ pub struct Listener {
 impl Listener {
     /// Listens for `profiles` by `rule`.
     pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: &Rule) -> Self {
-        let patient = Rule { threshold: rule.threshold + OUT_OF_REACH, ..rule.clone() };
+        let patient = Rule { threshold: f32::INFINITY, ..rule.clone() };
         Self {
             engine: Engine::new(models.clone(), profiles, rule.clone()),
             patient: Engine::new(models, profiles, patient),
