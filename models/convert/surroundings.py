@@ -47,27 +47,38 @@ def decibels(x):
 class Surroundings:
     """Out of recordings of speech and of a noise, for rows of `samples`."""
 
-    def __init__(self, voices, noise, samples, random):
-        self.voices, self.noise, self.samples, self.random = voices, noise, samples, random
+    def __init__(self, voices, noise, samples):
+        self.voices, self.noise, self.samples = torch.as_tensor(np.concatenate(voices)), torch.as_tensor(noise), samples
         # Holds a row and the tail of a room.
         self.long = 1 << (samples + TAIL).bit_length()
         self.hertz = torch.fft.rfftfreq(self.long, 1 / RATE)
 
-    def below(self, limit):
-        return int(self.random.integers(limit))
+    def heard(self, clean):
+        """Much of `clean` in rooms, most of it in noise, some over the telephone, louder or softer."""
+        heard = clean.clone()
+        for share, change in (
+            (0.35, self.in_rooms),
+            (0.85, lambda x: self.add(x, -2, 25)),
+            (0.12, self.over_lines),
+        ):
+            chosen = torch.rand(len(heard)) < share
+            heard[chosen] = change(heard[chosen])
+        return (heard * decibels(uniform(len(heard), -18, 6))).clamp(-1, 1)
 
-    def crop(self, recording):
-        start = self.below(len(recording) - self.samples)
-        return torch.from_numpy(recording[start:][: self.samples])
+    def parts(self, recording, rows):
+        starts = torch.randint(len(recording) - self.samples, (rows, 1))
+        return recording[starts + torch.arange(self.samples)]
 
-    def crowd(self):
+    def crowds(self, rows):
         """One to twelve others who talk at the same time."""
-        crowd = torch.zeros(self.samples)
-        shares = [0.05, 0.1, 0.15, 0.2, 0.2, 0.15, 0.15]
-        for _ in range(self.random.choice([1, 2, 3, 4, 6, 8, 12], p=shares)):
-            voice = self.crop(self.voices[self.below(len(self.voices))])
-            crowd += voice / level(voice[None])[0] * decibels(self.random.uniform(-8, 0))
-        return crowd
+        shares = torch.tensor([0.05, 0.1, 0.15, 0.2, 0.2, 0.15, 0.15])
+        sizes = torch.tensor([1, 2, 3, 4, 6, 8, 12])[shares.multinomial(rows, replacement=True)]
+        crowds = torch.zeros(rows, self.samples)
+        for member in range(sizes.max()):
+            among = sizes > member
+            voices = self.parts(self.voices, among.sum())
+            crowds[among] += voices / level(voices) * decibels(uniform(len(voices), -8, 0))
+        return crowds
 
     def coloured(self, rows):
         """Noise of random spectra that swells and fades."""
@@ -84,18 +95,15 @@ class Surroundings:
 
     def any(self, rows):
         """Coloured noise, a crowd, both, or a part of the recorded noise."""
-        noise = self.coloured(rows)
-        for row in noise:
-            kind = self.random.random()
-            if kind < 0.25:
-                crowd = self.crowd()
-                below = decibels(self.random.uniform(-15, 3))
-                row *= level(crowd[None])[0] / level(row[None])[0] * below
-                row += crowd
-            elif kind < 0.45:
-                row[:] = self.crowd()
-            elif kind < 0.7:
-                row[:] = self.crop(self.noise)
+        noise, kind = self.coloured(rows), torch.rand(rows)
+        both, crowd, recorded = kind < 0.25, kind < 0.45, kind >= 0.75
+        around = noise[both]
+        crowds = self.crowds(crowd.sum())
+        of_both = crowds[both[crowd]]
+        below = decibels(uniform(len(around), -15, 3))
+        noise[crowd] = crowds
+        noise[both] = of_both + around * level(of_both) / level(around) * below
+        noise[recorded] = self.parts(self.noise, recorded.sum())
         return noise
 
     def add(self, x, low, high):

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 import keyword_encoder
 import package
-from surroundings import RATE, SPEEDS, Surroundings, at_speed, decibels, read, uniform
+from surroundings import RATE, SPEEDS, Surroundings, at_speed, read
 
 HOP, FFT = 160, 512
 VECTORS = 28  # of a crop
@@ -98,12 +98,16 @@ def logmel(samples):
     return (power.clamp(min=1).log10() + 2).unsqueeze(1)
 
 
+def below(limit):
+    return int(torch.randint(limit, ()))
+
+
 class Recordings:
     """Speech with the teacher's vectors of it, and noise."""
 
-    def __init__(self, teacher, speech, noise, random):
+    def __init__(self, teacher, speech, noise):
         self.voices = [at_speed(one, speed) for one in map(read, speech) for speed in SPEEDS]
-        self.around = Surroundings(self.voices, read(noise), SAMPLES, random)
+        self.around = Surroundings(self.voices, read(noise), SAMPLES)
         self.active, self.lessons = [], []
         for number, voice in enumerate(self.voices):
             power = np.square(voice[: len(voice) // HOP * HOP]).reshape(-1, HOP).mean(1)
@@ -116,8 +120,8 @@ class Recordings:
 
     def lesson(self):
         """A crop, the teacher's vectors, and how much of what each has heard is speech."""
-        number, phase, vectors = self.lessons[self.around.below(len(self.lessons))]
-        first = self.around.below(len(vectors) - VECTORS)
+        number, phase, vectors = self.lessons[below(len(self.lessons))]
+        first = below(len(vectors) - VECTORS)
         frame = first * keyword_encoder.HOP + phase
         voice, active = self.voices[number][frame * HOP :][:SAMPLES], self.active[number]
         ends = frame + keyword_encoder.HOP * np.arange(VECTORS)
@@ -129,16 +133,7 @@ class Recordings:
     def batch(self):
         """What the student hears, [B,SAMPLES], what it shall make of it, and the shares of speech."""
         clean, vectors, shares = (torch.stack(part) for part in zip(*(self.lesson() for _ in range(CROPS))))
-        heard = clean.clone()
-        for share, change in (
-            (0.35, self.around.in_rooms),
-            (0.85, lambda x: self.around.add(x, -2, 25)),
-            (0.12, self.around.over_lines),
-        ):
-            chosen = torch.rand(CROPS) < share
-            heard[chosen] = change(heard[chosen])
-        heard *= decibels(uniform(CROPS, -18, 6))
-        return heard.clamp(-1, 1), vectors, shares
+        return self.around.heard(clean), vectors, shares
 
 
 @torch.no_grad()
@@ -208,7 +203,7 @@ def main():
     published = keyword_encoder.published(options.package)
     teacher = Encoder(published)
     student = Encoder(onnx.load(options.start) if options.start else published)
-    recordings = Recordings(teacher, options.speech, options.noise, np.random.default_rng(options.seed))
+    recordings = Recordings(teacher, options.speech, options.noise)
     average = train(student, recordings, options.steps, options.rate)
     package.write(student.export(average), options.output)
 
