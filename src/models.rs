@@ -1,4 +1,4 @@
-//! The models: embedded in the program, or from a folder with a manifest of its own.
+//! The models: embedded in the program, or some of them from a folder with a manifest of its own.
 //!
 //! A file's checksum is compared with the manifest before anything parses it.
 
@@ -16,9 +16,6 @@ use crate::inference::{InferenceError, KeywordNet, SpeakerNet};
 use crate::keyword::cohort::{Cohort, CohortTable};
 
 const MANIFEST: &str = "manifest.toml";
-const KEYWORD: &str = "keyword_encoder";
-const SPEAKER: &str = "speaker_encoder";
-const COHORT: &str = "cohort";
 /// Larger files are not models of ours.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -53,14 +50,6 @@ pub enum ModelError {
         /// Line and reason.
         source: Box<toml::de::Error>,
     },
-    /// The manifest lacks a model.
-    #[error("{path}: no entry with role {role:?}")]
-    NoEntry {
-        /// The manifest.
-        path: PathBuf,
-        /// What the model is for.
-        role: &'static str,
-    },
     /// The file is not the one that the manifest describes.
     #[error(
         "{path}: SHA-256 is {found}, the manifest says {expected}; the file is damaged or not this model"
@@ -90,38 +79,34 @@ struct Manifest {
 
 #[derive(Deserialize)]
 struct Entry {
-    role: String,
+    role: Role,
     file: String,
     sha256: String,
 }
 
-/// Where model files come from.
-enum Source<'a> {
-    Embedded,
-    Folder(&'a Path),
+/// What a model is for.
+#[derive(Clone, Copy, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Role {
+    KeywordEncoder,
+    SpeakerEncoder,
+    Cohort,
 }
 
-impl Source<'_> {
-    fn path(&self, file: &str) -> PathBuf {
-        match self {
-            Source::Embedded => Path::new("(built in)").join(file),
-            Source::Folder(folder) => folder.join(file),
-        }
+impl Manifest {
+    fn read(folder: &Path) -> Result<Self, ModelError> {
+        let path = folder.join(MANIFEST);
+        toml::from_slice(&read_file(&path)?)
+            .map_err(|error| ModelError::Manifest { path, source: Box::new(error) })
     }
+}
 
-    fn read(&self, file: &str) -> Result<Cow<'static, [u8]>, ModelError> {
-        let embedded: &[u8] = match (self, file) {
-            (Source::Folder(folder), _) => return read_file(&folder.join(file)).map(Cow::Owned),
-            (_, MANIFEST) => include_bytes!("../models/manifest.toml"),
-            (_, "keyword_encoder.onnx") => include_bytes!("../models/keyword_encoder.onnx"),
-            (_, "speaker_encoder.onnx") => include_bytes!("../models/speaker_encoder.onnx"),
-            (_, "cohort.bin") => include_bytes!("../models/cohort.bin"),
-            _ => {
-                let source = std::io::ErrorKind::NotFound.into();
-                return Err(ModelError::Read { path: self.path(file), source });
-            }
-        };
-        Ok(Cow::Borrowed(embedded))
+/// The built-in model for `role`, with the name of its file.
+fn built_in(role: Role) -> (&'static str, &'static [u8]) {
+    match role {
+        Role::KeywordEncoder => ("keyword_encoder.onnx", include_bytes!("../models/keyword_encoder.onnx")),
+        Role::SpeakerEncoder => ("speaker_encoder.onnx", include_bytes!("../models/speaker_encoder.onnx")),
+        Role::Cohort => ("cohort.bin", include_bytes!("../models/cohort.bin")),
     }
 }
 
@@ -135,7 +120,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
 }
 
 impl Models {
-    /// The models of `folder`, or the built-in ones.
+    /// The models that the manifest of `folder` names, and the built-in ones for what it does not name.
     pub fn load(folder: Option<&Path>) -> Result<Self, ModelError> {
         let Files { keyword, speaker, cohort, fingerprint } = Files::read(folder)?;
         let foreign = |path: PathBuf, reason: String| ModelError::Foreign { path, reason };
@@ -158,7 +143,7 @@ impl Models {
 
 type Bytes = (PathBuf, Cow<'static, [u8]>);
 
-/// The files of a manifest, with the right checksums.
+/// The files to use, with the right checksums.
 struct Files {
     keyword: Bytes,
     speaker: Bytes,
@@ -168,25 +153,30 @@ struct Files {
 
 impl Files {
     fn read(folder: Option<&Path>) -> Result<Self, ModelError> {
-        let source = folder.map_or(Source::Embedded, Source::Folder);
-        let manifest = source.read(MANIFEST)?;
-        let manifest: Manifest = toml::from_slice(&manifest)
-            .map_err(|error| ModelError::Manifest { path: source.path(MANIFEST), source: Box::new(error) })?;
-
+        let own = folder.map(|folder| Ok((folder, Manifest::read(folder)?))).transpose()?;
         let mut fingerprint = Sha256::new();
         let mut verified = |role| {
-            let entry = manifest.model.iter().find(|entry| entry.role == role);
-            let entry = entry.ok_or_else(|| ModelError::NoEntry { path: source.path(MANIFEST), role })?;
-            let bytes = source.read(&entry.file)?;
+            let named = own.as_ref().and_then(|(folder, manifest)| {
+                let entry = manifest.model.iter().find(|entry| entry.role == role)?;
+                Some((folder.join(&entry.file), &entry.sha256))
+            });
+            let (path, bytes) = match &named {
+                Some((path, _)) => (path.clone(), Cow::Owned(read_file(path)?)),
+                None => {
+                    let (name, bytes) = built_in(role);
+                    (Path::new("(built in)").join(name), Cow::Borrowed(bytes))
+                }
+            };
             let found = hex(&Sha256::digest(&bytes));
-            let path = source.path(&entry.file);
-            if found != entry.sha256 {
-                return Err(ModelError::Checksum { path, expected: entry.sha256.clone(), found });
+            if let Some((_, expected)) = named.filter(|(_, expected)| **expected != found) {
+                return Err(ModelError::Checksum { path, expected: expected.clone(), found });
             }
             fingerprint.update(found);
             Ok((path, bytes))
         };
-        let (keyword, speaker, cohort) = (verified(KEYWORD)?, verified(SPEAKER)?, verified(COHORT)?);
+        let keyword = verified(Role::KeywordEncoder)?;
+        let speaker = verified(Role::SpeakerEncoder)?;
+        let cohort = verified(Role::Cohort)?;
         Ok(Self { keyword, speaker, cohort, fingerprint: hex(&fingerprint.finalize()[..8]) })
     }
 }

@@ -53,7 +53,7 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ModelConfig {
-    /// Folder with a `manifest.toml`; the built-in models if absent.
+    /// Folder with a `manifest.toml`; what it does not name is built in.
     pub path: Option<PathBuf>,
 }
 

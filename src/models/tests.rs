@@ -4,6 +4,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+const ROLES: [Role; 3] = [Role::KeywordEncoder, Role::SpeakerEncoder, Role::Cohort];
+
 /// A model folder of one's own.
 struct Folder(TempDir);
 
@@ -11,8 +13,9 @@ impl Folder {
     /// The built-in models as files.
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        for name in [MANIFEST, "keyword_encoder.onnx", "speaker_encoder.onnx", "cohort.bin"] {
-            fs::write(folder.path().join(name), Source::Embedded.read(name).unwrap()).unwrap();
+        fs::write(folder.path().join(MANIFEST), include_bytes!("../../models/manifest.toml")).unwrap();
+        for (name, bytes) in ROLES.map(built_in) {
+            fs::write(folder.path().join(name), bytes).unwrap();
         }
         Self(folder)
     }
@@ -52,17 +55,26 @@ fn the_same_files_in_a_folder_are_never_refused() {
 }
 
 #[test]
+fn what_a_folder_does_not_name_is_never_missed() {
+    let folder = Folder::new();
+    folder.manifest(|text| text.split("\n[[model]]").nth(1).map(|one| format!("[[model]]{one}")).unwrap());
+    for role in [Role::SpeakerEncoder, Role::Cohort] {
+        fs::remove_file(folder.path(built_in(role).0)).unwrap();
+    }
+    let built_in = Models::load(None).unwrap();
+    assert_eq!(Models::load(Some(folder.0.path())).unwrap().fingerprint, built_in.fingerprint);
+}
+
+#[test]
 fn a_damaged_file_is_never_parsed() {
-    for (name, role) in
-        [("keyword_encoder.onnx", KEYWORD), ("speaker_encoder.onnx", SPEAKER), ("cohort.bin", COHORT)]
-    {
+    for (name, _) in ROLES.map(built_in) {
         let folder = Folder::new();
         let mut bytes = fs::read(folder.path(name)).unwrap();
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         fs::write(folder.path(name), &bytes).unwrap();
         let error = folder.refuses(name, "damaged or not this model");
-        assert!(matches!(error, ModelError::Checksum { .. }), "{role}");
+        assert!(matches!(error, ModelError::Checksum { .. }));
         fs::write(folder.path(name), b"").unwrap();
         assert!(matches!(folder.refuses(name, "SHA-256"), ModelError::Checksum { .. }));
         fs::remove_file(folder.path(name)).unwrap();
@@ -78,18 +90,16 @@ fn a_damaged_file_is_never_parsed() {
 
 #[test]
 fn a_foreign_file_never_causes_a_panic_or_a_guess() {
-    let mut cohort: CohortTable =
-        postcard::from_bytes(&Source::Embedded.read("cohort.bin").unwrap()).unwrap();
+    let [(_, keyword), (_, speaker), (_, cohort)] = ROLES.map(built_in);
+    let mut cohort: CohortTable = postcard::from_bytes(cohort).unwrap();
     cohort.members.clear();
     let cohort = postcard::to_stdvec(&cohort).unwrap();
-    let keyword = Source::Embedded.read("keyword_encoder.onnx").unwrap();
-    let speaker = Source::Embedded.read("speaker_encoder.onnx").unwrap();
     let cases: [(&str, &[u8], &str); 8] = [
         ("keyword_encoder.onnx", b"no graph at all", "keyword encoder"),
         ("keyword_encoder.onnx", b"", "keyword encoder"),
-        ("keyword_encoder.onnx", &speaker, "keyword encoder"),
+        ("keyword_encoder.onnx", speaker, "keyword encoder"),
         ("keyword_encoder.onnx", &keyword[..keyword.len() / 2], "keyword encoder"),
-        ("speaker_encoder.onnx", &keyword, "speaker encoder"),
+        ("speaker_encoder.onnx", keyword, "speaker encoder"),
         ("cohort.bin", b"", "not a usable model"),
         ("cohort.bin", &[0xff; 1000], "not a usable model"),
         ("cohort.bin", &cohort, "no members"),
@@ -105,7 +115,7 @@ fn a_foreign_file_never_causes_a_panic_or_a_guess() {
 fn a_manifest_that_is_none_is_never_overlooked() {
     let folder = Folder::new();
     folder.manifest(|text| text.replace("role = \"cohort\"", "role = \"choir\""));
-    assert!(matches!(folder.refuses(MANIFEST, "no entry with role \"cohort\""), ModelError::NoEntry { .. }));
+    folder.refuses(MANIFEST, "unknown variant `choir`, expected one of `keyword_encoder`");
     for text in ["", "[[model]]\nrole = 1\n", "<html>", "model = []\nmodel = []\n", "\u{0}"] {
         folder.manifest(|_| text.into());
         assert!(
