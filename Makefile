@@ -68,6 +68,7 @@ install:
 	$(call complete,bash,$(share)/bash-completion/completions/wakeword)
 	$(call complete,zsh,$(share)/zsh/site-functions/_wakeword)
 	$(call complete,fish,$(share)/fish/vendor_completions.d/wakeword.fish)
+	for file in models/small/*; do $(call copy,"$$file",$(share)/wakeword/models/small/)"$${file##*/}" || exit; done
 	install -d '$(DESTDIR)$(doc)/models'
 	install -m 644 README.md CHANGELOG.md config.example.toml LICENSE-APACHE LICENSE-MIT '$(DESTDIR)$(doc)'
 	install -m 644 models/licences/* '$(DESTDIR)$(doc)/models'
@@ -83,4 +84,4 @@ uninstall:
 	rm -f '$(DESTDIR)$(share)/bash-completion/completions/wakeword'
 	rm -f '$(DESTDIR)$(share)/zsh/site-functions/_wakeword'
 	rm -f '$(DESTDIR)$(share)/fish/vendor_completions.d/wakeword.fish'
-	rm -rf '$(DESTDIR)$(doc)'
+	rm -rf '$(DESTDIR)$(share)/wakeword' '$(DESTDIR)$(doc)'

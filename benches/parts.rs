@@ -8,7 +8,7 @@ mod common;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::{cut, demo_profile, engine, living_room, models, seconds};
+use common::{cut, demo_profile, engine, living_room, models, seconds, small_models};
 use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::Mfcc;
 use wakeword::features::vad::Vad;
@@ -77,9 +77,11 @@ fn main() {
     matcher("matching of the cohort, 10 s", &models().cohort.vectors);
 
     let (mut speaker, span) = (SpeakerEncoder::default(), seconds(SPEAKER_FRAMES as f32 / 100.0));
-    measure("speaker embedding, 0.8 s", 0.8, || {
-        black_box(speaker.embed(&models().speaker, speech, 0..span));
-    });
+    for (size, models) in [("", models()), (" of the small encoder", &small_models())] {
+        measure(&format!("speaker embedding{size}, 0.8 s"), 0.8, || {
+            black_box(speaker.embed(&models.speaker, speech, 0..span));
+        });
+    }
 
     let mut engine = engine(&[demo_profile().clone()]);
     let mut listen = |sound: &str, audio: &[f32]| {

@@ -6,8 +6,8 @@ mod common;
 use std::sync::{Arc, LazyLock};
 
 use common::{
-    Row, accepted, cut, demo_profile, engine, enrol, events, listen, listen_in_blocks, living_room, models,
-    noise, rows, seconds, stretch, takes, true_phrase,
+    Row, accepted, cut, demo_profile, engine, enrol, enrol_by, events, listen, listen_in_blocks, living_room,
+    models, noise, rows, seconds, small_models, stretch, takes, true_phrase,
 };
 use proptest::prelude::*;
 use wakeword::engine::Engine;
@@ -54,6 +54,18 @@ fn the_living_room_never_wakes_but_for_its_own_voice_and_phrase() {
         assert_eq!(here.len(), usize::from(row.wake), "{row:?}: {here:#?}");
     }
     assert_eq!(heard.len(), rows().iter().filter(|row| row.wake).count());
+}
+
+#[test]
+fn the_models_for_weak_boards_never_wake_for_other_voices_either() {
+    let small = small_models();
+    let profile = enrol_by(&small, "demo", takes());
+    let events = listen(&mut Engine::new(small, &[profile], Rule::default()), living_room());
+    let heard = accepted(&events);
+    for row in rows().iter().filter(|row| row.wake || row.voice != "demo") {
+        let here: Vec<_> = heard.iter().filter(|heard| row.overlaps(heard)).collect();
+        assert_eq!(here.len(), usize::from(row.wake), "{row:?}: {here:#?}");
+    }
 }
 
 #[test]

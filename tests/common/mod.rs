@@ -34,6 +34,11 @@ pub fn models() -> &'static Arc<Models> {
     &MODELS
 }
 
+/// The models for weak boards.
+pub fn small_models() -> Arc<Models> {
+    Arc::new(Models::load(Some(&repository("models/small"))).unwrap())
+}
+
 /// A matrix of reference values, `dim` to a row.
 pub fn reference(name: &str, dim: usize) -> Frames {
     let bytes = std::fs::read(repository("tests/reference").join(name)).unwrap();
@@ -70,9 +75,14 @@ pub fn takes() -> &'static [Vec<f32>] {
 
 /// A profile of `takes`.
 pub fn enrol(name: &str, takes: &[Vec<f32>]) -> Arc<Profile> {
+    enrol_by(models(), name, takes)
+}
+
+/// A profile of `takes` by other models.
+pub fn enrol_by(models: &Models, name: &str, takes: &[Vec<f32>]) -> Arc<Profile> {
     let samples: Vec<&[f32]> = takes.iter().map(|take| &take[..]).collect();
-    let learned = enroll::learn(models(), &samples).unwrap();
-    Arc::new(Profile::new(name, PHRASE, &models().fingerprint, learned))
+    let learned = enroll::learn(models, &samples).unwrap();
+    Arc::new(Profile::new(name, PHRASE, &models.fingerprint, learned))
 }
 
 /// The profile of the demo voice.

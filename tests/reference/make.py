@@ -113,8 +113,9 @@ def main():
     windows = [values["fbank80"][i : i + LENGTH] for i in starts]
     # By the weights as published, and by those that the model file holds.
     values["embedding_published"] = embed(centred(windows[0]))
-    embed = speaker_encoder.embedder(onnx.load(package.MODELS / "speaker_encoder.onnx"))
-    values["embeddings"] = np.stack([embed(centred(window)) for window in windows])
+    for name, folder in (("embeddings", "."), ("embeddings_small", "small")):
+        embed = speaker_encoder.embedder(onnx.load(package.MODELS / folder / "speaker_encoder.onnx"))
+        values[name] = np.stack([embed(centred(window)) for window in windows])
 
     for name, value in values.items():
         (HERE / f"{name}.f32").write_bytes(value.astype("<f4").tobytes())
