@@ -7,19 +7,25 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::daemon::{Daemon, NAME, enrolled, signal};
+use common::daemon::{Daemon, NAME, signal};
 use common::home::Home;
-use common::{PLAIN, cut, living_room, noise, seconds, write_wav};
+use common::{
+    PLAIN, cut, demo_profile, enrol_by, living_room, noise, repository, seconds, small_models, takes,
+    write_wav,
+};
 use rustix::process::Signal;
 use wakeword::audio::clock::monotonic_us;
+use wakeword::profile::Profile;
+use wakeword::store::Store;
 use zbus::{OwnedVariant, Variant};
 
+const PROFILES: usize = 5;
 const REPEATS: usize = 20;
 const STRETCH: Duration = Duration::from_secs(30);
 
 fn main() {
     let home = Home::start();
-    enrolled(&home.path("store"));
+    fill(&home, demo_profile(), 1);
     let started = Instant::now();
     let mut daemon = Daemon::start(&home, "");
     daemon.wait_for_notice("STATUS=starting: ");
@@ -68,15 +74,31 @@ fn main() {
         let spent = cpu_seconds(daemon.id()) - before;
         println!("CPU in {what:14}     {:8.4} s per second of audio", spent / STRETCH.as_secs_f64());
     }
-    println!(
-        "resident memory           {:7.1} MiB, at most {:.1} MiB",
-        memory(daemon.id(), "VmRSS:"),
-        memory(daemon.id(), "VmHWM:")
-    );
     let told = Instant::now();
     signal(daemon.id(), Signal::TERM);
     assert!(daemon.end().success());
     println!("TERM to the end           {:7.2} s", told.elapsed().as_secs_f64());
+
+    let small = format!("[models]\npath = {:?}\n", repository("models/small"));
+    let profiles = [demo_profile().clone(), enrol_by(&small_models(), "demo", takes())];
+    for (encoder, config, profile) in [("whole", "", &profiles[0]), ("small", &small, &profiles[1])] {
+        fill(&home, profile, PROFILES);
+        let mut daemon = Daemon::start(&home, config);
+        daemon.wait_until_it_hears();
+        home.play(&home.path("phrase.wav"));
+        let [now, most] = ["VmRSS:", "VmHWM:"].map(|field| memory(daemon.id(), field));
+        println!(
+            "resident, {PROFILES} profiles      {now:7.1} MiB, at most {most:.1} MiB; {encoder} speaker encoder"
+        );
+    }
+}
+
+/// Stores a profile several times.
+fn fill(home: &Home, profile: &Profile, times: usize) {
+    let store = Store::new(home.path("store"));
+    for number in 1..=times {
+        store.save(&Profile { name: format!("demo-{number}"), ..profile.clone() }).unwrap();
+    }
 }
 
 async fn next(signals: &mut zbus::MessageStream) -> zbus::Message {

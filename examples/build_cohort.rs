@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [encoder, members, out, sources @ ..] = &arguments[..] else {
         return Err("usage: build_cohort ENCODER.onnx MEMBERS OUT.bin RECORDING.wav CUES.tsv ...".into());
     };
-    let mut encoder = KeywordEncoder::new(&KeywordNet::load(&std::fs::read(encoder)?)?);
+    let mut encoder = KeywordEncoder::new(&KeywordNet::load(std::fs::read(encoder)?)?);
     let mut stretches = Vec::new();
     for source in sources.chunks_exact(2) {
         let recording = read(Path::new(&source[0]))?;

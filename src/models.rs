@@ -2,13 +2,14 @@
 //!
 //! A file's checksum is compared with the manifest before anything parses it.
 
+mod program;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -128,8 +129,8 @@ impl Models {
         let table: CohortTable =
             postcard::from_bytes(&cohort.1).map_err(|error| foreign(cohort.0.clone(), error.to_string()))?;
         Ok(Self {
-            keyword: KeywordNet::load(&keyword.1).map_err(network(keyword.0))?,
-            speaker: SpeakerNet::load(&speaker.1).map_err(network(speaker.0))?,
+            keyword: KeywordNet::load(keyword.1).map_err(network(keyword.0))?,
+            speaker: SpeakerNet::load(speaker.1).map_err(network(speaker.0))?,
             cohort: Cohort::new(&table).map_err(|reason| foreign(cohort.0, reason))?,
             fingerprint,
         })
@@ -141,13 +142,13 @@ impl Models {
     }
 }
 
-type Bytes = (PathBuf, Cow<'static, [u8]>);
+type File = (PathBuf, Bytes);
 
 /// The files to use, with the right checksums.
 struct Files {
-    keyword: Bytes,
-    speaker: Bytes,
-    cohort: Bytes,
+    keyword: File,
+    speaker: File,
+    cohort: File,
     fingerprint: String,
 }
 
@@ -161,10 +162,13 @@ impl Files {
                 Some((folder.join(&entry.file), &entry.sha256))
             });
             let (path, bytes) = match &named {
-                Some((path, _)) => (path.clone(), Cow::Owned(read_file(path)?)),
+                Some((path, _)) => (path.clone(), read_file(path)?.into()),
                 None => {
                     let (name, bytes) = built_in(role);
-                    (Path::new("(built in)").join(name), Cow::Borrowed(bytes))
+                    (
+                        Path::new("(built in)").join(name),
+                        program::copy(bytes).map_or(Bytes::from_static(bytes), Bytes::from),
+                    )
                 }
             };
             let found = hex(&Sha256::digest(&bytes));

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
+
 use super::conv::{Activation, Convolution};
 use super::onnx::{Graph, Misfit, Node, Tensor, Window};
 
@@ -19,7 +21,7 @@ pub enum Layer {
 }
 
 /// The layers of an ONNX file, first to last.
-pub fn read(onnx: &[u8]) -> Result<Vec<Layer>, Misfit> {
+pub fn read(onnx: Bytes) -> Result<Vec<Layer>, Misfit> {
     let graph = Graph::read(onnx)?;
     let constants = graph.initializer.iter().map(|constant| (constant.name.as_str(), constant)).collect();
     let mut chain = Chain { constants, layers: Vec::new() };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::chain::{self, Layer};
@@ -27,12 +28,12 @@ enum Step {
 impl KeywordNet {
     /// Reads an ONNX graph `mel [1,1,T,32] -> vectors [1,96,N,1]` of convolutions and max-pools that
     /// do not pad time.
-    pub fn load(onnx: &[u8]) -> Result<Self, InferenceError> {
-        Self::for_arch(onnx, Arch::new())
+    pub fn load(onnx: impl Into<Bytes>) -> Result<Self, InferenceError> {
+        Self::for_arch(onnx.into(), Arch::new())
     }
 
     /// [`KeywordNet::load`] with the instructions of `arch`.
-    pub(super) fn for_arch(onnx: &[u8], arch: Arch) -> Result<Self, InferenceError> {
+    pub(super) fn for_arch(onnx: Bytes, arch: Arch) -> Result<Self, InferenceError> {
         let layers = chain::read(onnx).and_then(|layers| plan(&layers)).map_err(InferenceError::Keyword)?;
         Ok(Self(Arc::new(Network { layers, arch })))
     }

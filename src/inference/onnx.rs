@@ -1,6 +1,7 @@
 //! What an ONNX file says, as far as the two networks need it. Anything else in a file is a [`Misfit`],
 //! never run as if it had not been said.
 
+use bytes::Bytes;
 use prost::Message;
 
 use super::conv::Weights;
@@ -125,9 +126,9 @@ pub struct Tensor {
     /// By which operations refer to it.
     #[prost(string, tag = "8")]
     pub name: String,
-    /// Little-endian, row-major.
-    #[prost(bytes = "vec", tag = "9")]
-    raw_data: Vec<u8>,
+    /// Little-endian, row-major; a part of the file, not copied.
+    #[prost(bytes = "bytes", tag = "9")]
+    raw_data: Bytes,
 }
 
 /// How the kernel of a convolution moves: over time, then over bands.
@@ -148,7 +149,7 @@ impl Window {
 
 impl Graph {
     /// Of a file.
-    pub fn read(onnx: &[u8]) -> Result<Self, Misfit> {
+    pub fn read(onnx: Bytes) -> Result<Self, Misfit> {
         Ok(Model::decode(onnx)?.graph.unwrap_or_default())
     }
 }

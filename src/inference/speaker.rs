@@ -2,6 +2,7 @@
 
 use std::mem::take;
 
+use bytes::Bytes;
 use pulp::Arch;
 
 use super::integer::{IntegerConv as Conv, Scratch};
@@ -133,16 +134,16 @@ impl SpeakerBuffers {
 impl SpeakerNet {
     /// Reads an ONNX graph `fbank [1,T,80] -> embedding [1,192]`, which must be that of
     /// `models/convert/speaker_encoder.py`.
-    pub fn load(onnx: &[u8]) -> Result<Self, InferenceError> {
-        Self::for_arch(onnx, Arch::new())
+    pub fn load(onnx: impl Into<Bytes>) -> Result<Self, InferenceError> {
+        Self::for_arch(onnx.into(), Arch::new())
     }
 
     /// [`SpeakerNet::load`] with the instructions of `arch`.
-    pub(super) fn for_arch(onnx: &[u8], arch: Arch) -> Result<Self, InferenceError> {
+    pub(super) fn for_arch(onnx: Bytes, arch: Arch) -> Result<Self, InferenceError> {
         Self::read(onnx, arch).map_err(InferenceError::Speaker)
     }
 
-    fn read(onnx: &[u8], arch: Arch) -> Result<Self, Misfit> {
+    fn read(onnx: Bytes, arch: Arch) -> Result<Self, Misfit> {
         let graph = Graph::read(onnx)?;
         let (mut outline, input) = Outline::new(&graph)?;
         let plane = outline.op("Unsqueeze", &[Input::Value(input), Input::Integers(&[1])], &[])?;

@@ -40,7 +40,7 @@ fn archs() -> Vec<Arch> {
 fn no_instruction_set_makes_other_vectors_than_onnx_runtime() {
     let (mel, expected) = (reference("logmel.f32", MEL_BANDS), reference("vectors.f32", VECTOR_DIM));
     for arch in archs() {
-        let mut stream = KeywordNet::for_arch(KEYWORD, arch).unwrap().stream();
+        let mut stream = KeywordNet::for_arch(KEYWORD.into(), arch).unwrap().stream();
         let pulses = mel.as_slice().chunks_exact(PULSE * MEL_BANDS);
         let vectors: Vec<_> = pulses.map(|pulse| stream.push(pulse).to_vec()).collect();
         assert_eq!(vectors.len(), WARM_UP + expected.rows());
@@ -57,7 +57,7 @@ fn no_instruction_set_makes_other_embeddings_than_onnx_runtime() {
     let mut buffers = SpeakerBuffers::default();
     for (file, expected) in [(SPEAKER, "embeddings.f32"), (SMALL, "embeddings_small.f32")] {
         for arch in archs() {
-            let net = SpeakerNet::for_arch(file, arch).unwrap();
+            let net = SpeakerNet::for_arch(file.into(), arch).unwrap();
             for (window, theirs) in reference(expected, EMBEDDING_DIM).iter().enumerate() {
                 let mut frames = bands.slice(4 * window, 4 * window + SPEAKER_FRAMES);
                 frames.centre_columns();
@@ -83,7 +83,7 @@ fn assert_refused<T>(loaded: Result<T, InferenceError>, reason: &str) {
 
 #[test]
 fn a_foreign_network_is_never_run_as_if_it_were_the_keyword_encoder() {
-    let refused = |file: &[u8], reason| assert_refused(KeywordNet::load(file), reason);
+    let refused = |file: &[u8], reason| assert_refused(KeywordNet::load(file.to_vec()), reason);
     let patched = |from: &[u8], to: &[u8]| patched(KEYWORD, from, to);
     refused(b"no network", "not an ONNX file");
     refused(&[], "sizes");
@@ -95,7 +95,7 @@ fn a_foreign_network_is_never_run_as_if_it_were_the_keyword_encoder() {
 
 #[test]
 fn a_foreign_network_is_never_run_as_if_it_were_the_speaker_encoder() {
-    let refused = |file: &[u8], reason| assert_refused(SpeakerNet::load(file), reason);
+    let refused = |file: &[u8], reason| assert_refused(SpeakerNet::load(file.to_vec()), reason);
     let patched = |from: &[u8], to: &[u8]| patched(SPEAKER, from, to);
     refused(b"no network", "not an ONNX file");
     refused(&[], "0 operations");
@@ -115,11 +115,11 @@ proptest! {
     fn no_damage_breaks_more_than_the_file(place in 0..20_000usize, byte in any::<u8>(), cut in 0..KEYWORD.len()) {
         let mut file = KEYWORD.to_vec();
         file[place] = byte;
-        let _ = KeywordNet::load(&file);
+        let _ = KeywordNet::load(file);
         prop_assert!(KeywordNet::load(&KEYWORD[..cut]).is_err());
         let mut file = SPEAKER.to_vec();
         file[2 * place] = byte;
-        let _ = SpeakerNet::load(&file);
+        let _ = SpeakerNet::load(file);
         prop_assert!(SpeakerNet::load(&SPEAKER[..cut]).is_err());
     }
 }

@@ -48,6 +48,13 @@ impl Folder {
 }
 
 #[test]
+fn a_copy_of_what_is_built_in_never_differs_from_it() {
+    for (name, bytes) in ROLES.map(built_in) {
+        assert!(program::copy(bytes).is_some_and(|copy| copy == bytes), "{name}");
+    }
+}
+
+#[test]
 fn the_same_files_in_a_folder_are_never_refused() {
     let built_in = Models::load(None).unwrap();
     let folder = Models::load(Some(Folder::new().0.path())).unwrap();
