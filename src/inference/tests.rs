@@ -117,9 +117,11 @@ proptest! {
         file[place] = byte;
         let _ = KeywordNet::load(file);
         prop_assert!(KeywordNet::load(&KEYWORD[..cut]).is_err());
-        let mut file = SPEAKER.to_vec();
-        file[2 * place] = byte;
-        let _ = SpeakerNet::load(file);
+        for file in [SPEAKER, SMALL] {
+            let mut file = file.to_vec();
+            file[2 * place] = byte;
+            let _ = SpeakerNet::load(file);
+        }
         prop_assert!(SpeakerNet::load(&SPEAKER[..cut]).is_err());
     }
 }
