@@ -13,7 +13,7 @@ use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::Mfcc;
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, fbank};
-use wakeword::inference::{PULSE, SPEAKER_FRAMES, VECTOR_DIM};
+use wakeword::inference::{MOST_PULSES, PULSE, SPEAKER_FRAMES, VECTOR_DIM};
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
 use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
 use wakeword::models::Models;
@@ -60,9 +60,12 @@ fn main() {
     let mut mfcc = Mfcc::default();
     measure("cepstra, 10 s", STRETCH, || drop(black_box(mfcc.cepstra(speech))));
 
-    let mut stream = models().keyword.stream();
-    let (mut pulses, pulse) = (mel.as_slice().chunks_exact(PULSE * logmel::BANDS).cycle(), 0.08);
-    measure("keyword encoder, 80 ms", pulse, || _ = black_box(stream.push(pulses.next().unwrap())));
+    for pulses in [1, MOST_PULSES] {
+        let mut stream = models().keyword.stream(pulses);
+        let mut mel = mel.as_slice().chunks_exact(pulses * PULSE * logmel::BANDS).cycle();
+        let (part, audio) = (format!("keyword encoder, {} ms", 80 * pulses), 0.08 * pulses as f32);
+        measure(&part, audio, || _ = black_box(stream.push(mel.next().unwrap())));
+    }
 
     let vectors = KeywordEncoder::new(&models().keyword).recording(speech);
     let audio = (vectors.rows() * VECTOR_HOP) as f32 / SAMPLE_RATE as f32;

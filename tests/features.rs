@@ -9,7 +9,7 @@ use wakeword::features::mfcc::{self, Mfcc};
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank, frame_count};
 use wakeword::inference::{EMBEDDING_DIM, PULSE, SPEAKER_FRAMES, SpeakerBuffers, VECTOR_DIM, WARM_UP};
-use wakeword::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP};
+use wakeword::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
 use wakeword::speaker::{SpeakerEncoder, cosine};
 
 #[test]
@@ -33,7 +33,7 @@ fn the_filterbank_does_not_differ_from_kaldi() {
 #[test]
 fn streaming_does_not_change_a_keyword_vector() {
     let mel = reference("logmel.f32", logmel::BANDS);
-    let mut stream = models().keyword.stream();
+    let mut stream = models().keyword.stream(1);
     let mut vectors = Frames::new(VECTOR_DIM);
     for block in mel.as_slice().chunks_exact(PULSE * logmel::BANDS) {
         vectors.push(stream.push(block));
@@ -50,8 +50,9 @@ fn a_recording_does_not_get_other_vectors_than_the_reference_windows() {
     assert_close(&vectors.slice(WARM_UP, WARM_UP + windows.rows()), &windows, 1e-3);
 }
 
-/// Vectors with their index; blocks of `VECTOR_HOP` samples where `speech` says so are encoded.
-fn gated(samples: &[f32], speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32>)> {
+/// Vectors with their index; blocks of `VECTOR_HOP` samples where `speech` says so are encoded. `ahead` samples come
+/// at a time.
+fn gated(samples: &[f32], ahead: usize, speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32>)> {
     let mut encoder = KeywordEncoder::new(&models().keyword);
     let (mut next, mut vectors) = (0, Vec::new());
     let mut sink = |output: Output<'_>| match output {
@@ -64,8 +65,14 @@ fn gated(samples: &[f32], speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32
             next += 1;
         }
     };
-    for (hop, samples) in samples.chunks_exact(HOP).enumerate() {
-        encoder.push(samples, speech(hop * HOP / VECTOR_HOP), &mut sink);
+    let speech = |hop: usize| speech(hop * HOP / VECTOR_HOP);
+    let hops = samples.len() / HOP;
+    for hop in 0..hops {
+        if (hop * HOP).is_multiple_of(ahead) {
+            encoder.append(&samples[hop * HOP..(hop * HOP + ahead).min(samples.len())]);
+        }
+        let pause = (hop..hops).find(|later| !speech(*later)).unwrap_or(hops);
+        encoder.hear(speech(hop), (pause - hop) * HOP, &mut sink);
     }
     vectors
 }
@@ -73,12 +80,13 @@ fn gated(samples: &[f32], speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32
 #[test]
 fn a_pause_of_the_gate_does_not_change_the_vectors_after_it() {
     let samples = cut(0.0, 8.0);
-    let whole = gated(samples, |_| true);
+    let whole = gated(samples, HOP, |_| true);
     assert!(whole.iter().enumerate().all(|(place, (index, _))| place == *index));
     // Short enough to be caught up on, long enough for a gap, at the beginning and for ever.
     let (short, long, late) = (20..24, 40..80, 0..60);
     for pause in [short.clone(), long, late, 30..usize::MAX] {
-        let vectors = gated(samples, |block| !pause.contains(&block));
+        let vectors = gated(samples, HOP, |block| !pause.contains(&block));
+        assert_eq!(gated(samples, MOST_AHEAD, |block| !pause.contains(&block)), vectors, "pause {pause:?}");
         assert!(vectors.len() <= whole.len());
         for (index, vector) in &vectors {
             assert_eq!(vector, &whole[*index].1, "vector {index}, pause {pause:?}");

@@ -13,7 +13,7 @@ use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, fbank};
 use wakeword::inference::{SPEAKER_FRAMES, SpeakerBuffers, VECTOR_DIM};
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
-use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
+use wakeword::keyword::encoder::{KeywordEncoder, MOST_AHEAD, VECTOR_HOP};
 use wakeword::keyword::score::t_norm;
 use wakeword::service::handoff::Handoff;
 
@@ -79,8 +79,11 @@ fn the_keyword_encoder_never_asks_for_memory() {
     let mut vectors = 0;
     without_memory(|| {
         for (samples, speech) in [(&room, false), (take, true), (&room, false), (take, true)] {
-            for hop in samples.chunks_exact(HOP) {
-                encoder.push(hop, speech, &mut |_| vectors += 1);
+            for part in samples[..samples.len() / HOP * HOP].chunks(MOST_AHEAD) {
+                encoder.append(part);
+                for rest in (0..part.len()).step_by(HOP).rev() {
+                    encoder.hear(speech, rest, &mut |_| vectors += 1);
+                }
             }
         }
         encoder.finish(true, &mut |_| vectors += 1);

@@ -20,7 +20,7 @@ use crate::features::vad::Vad;
 use crate::features::{HOP, SAMPLE_RATE};
 use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::BankTracker;
-use crate::keyword::encoder::{KeywordEncoder, Output, VECTOR_HOP};
+use crate::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
 use crate::models::Models;
 use crate::phrase;
 use crate::profile::Profile;
@@ -123,14 +123,17 @@ impl Engine {
 
     /// Takes the next samples, any number, in `[-1, 1]`; `sink` gets the events they complete.
     pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Event)) {
-        let mut rest = samples;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(HOP - self.hop.len()));
-            self.hop.extend_from_slice(now);
-            rest = later;
-            if self.hop.len() == HOP {
-                self.step(&mut sink);
-                self.hop.clear();
+        for part in samples.chunks(MOST_AHEAD) {
+            self.encoder.append(part);
+            let mut rest = part;
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(HOP - self.hop.len()));
+                self.hop.extend_from_slice(now);
+                rest = later;
+                if self.hop.len() == HOP {
+                    self.step(&mut sink);
+                    self.hop.clear();
+                }
             }
         }
     }
@@ -150,6 +153,7 @@ impl Engine {
     /// the first of another.
     pub fn finish(&mut self, mut sink: impl FnMut(Event)) {
         if !self.hop.is_empty() {
+            self.encoder.append(&[0.0; HOP][self.hop.len()..]);
             self.hop.resize(HOP, 0.0);
             self.step(&mut sink);
         }
@@ -169,7 +173,8 @@ impl Engine {
         let speech = self.vad.push(&self.hop) || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
-        self.encoder.push(&self.hop, speech, &mut |output| keywords.take(models, output, &mut peaks));
+        let certain = self.vad.remaining();
+        self.encoder.hear(speech, certain, &mut |output| keywords.take(models, output, &mut peaks));
         self.judge_all(peaks, sink);
         if !(speech && self.keywords.open()) {
             self.tell_household(sink);

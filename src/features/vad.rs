@@ -62,6 +62,11 @@ impl Vad {
         self.remaining > 0
     }
 
+    /// Samples until which it stays so, whatever they are.
+    pub fn remaining(&self) -> usize {
+        self.remaining
+    }
+
     /// Takes the next samples; says [`Self::active`] after them.
     pub fn push(&mut self, samples: &[f32]) -> bool {
         let mut rest = samples;

@@ -101,74 +101,112 @@ pub fn positions(
     })
 }
 
-/// Outputs computed together ...
-pub const PANEL: usize = 24;
-/// ... in two vectors of 16, or fewer of less.
-const WIDTH: usize = 32;
+/// The number of outputs is a multiple of this.
+pub const OUTPUTS: usize = 24;
 
-/// The weights of a panel's outputs for one input. Aligned, so that no vector lies across two cache lines.
-#[repr(align(64))]
-struct Panel([f32; WIDTH]);
-
-/// A convolution between rows of known shapes.
+/// A convolution between rows of known shapes. Outputs are computed 48 together, which fill three vectors of 16 or
+/// more of less; what is left of them fills one vector and a half.
 pub struct Conv {
-    /// In the order of their use: panel, time, band, input.
-    weights: Vec<Panel>,
-    /// One a panel.
-    bias: Vec<Panel>,
+    wide: Panels<48, 3>,
+    narrow: Panels<24, 2>,
     /// All positions along the new rows.
     positions: Vec<Position>,
-    /// Rows that an output sees.
-    rows: usize,
-    /// Values of a row that it sees.
-    run: usize,
-    /// From one of these rows to the next.
-    stride: usize,
+    /// Of them, those along one row.
+    bands: usize,
+    /// Rows that an output sees, values of a row that it sees, and from one of these rows to the next.
+    seen: Seen,
     activation: Activation,
 }
 
+/// What an output sees of its input.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Values of a row.
+    run: usize,
+    /// From a row to the next.
+    stride: usize,
+}
+
+/// The weights of `PANEL` outputs for one input, in lines of 16. Aligned, so that no vector lies across two cache
+/// lines.
+#[repr(align(64))]
+struct Weight<const LINES: usize>([[f32; 16]; LINES]);
+
+/// Panels of outputs that are computed together.
+struct Panels<const PANEL: usize, const LINES: usize> {
+    /// Channel of the first.
+    first: usize,
+    /// Of each panel, in the order of their use: time, band, input.
+    weights: Vec<Vec<Weight<LINES>>>,
+    /// One a panel.
+    bias: Vec<Weight<LINES>>,
+}
+
 impl Conv {
-    /// Packs the weights; the outputs must be a multiple of [`PANEL`].
+    /// Packs the weights; the outputs must be a multiple of [`OUTPUTS`].
     pub fn new(layer: &Convolution, input: &Shape, output: &Shape) -> Self {
         let [outputs, inputs, time, bands] = layer.shape;
         let mut weights = layer.weights.floats().into_owned();
         for (weights, scale) in weights.chunks_exact_mut(inputs * time * bands).zip(&layer.scale) {
             weights.iter_mut().for_each(|weight| *weight *= scale);
         }
+        let wide = outputs / 48 * 48;
         Self {
-            weights: packed::<_, PANEL, WIDTH>(&weights, layer.shape).map(Panel).collect(),
-            bias: packed::<_, PANEL, WIDTH>(&layer.bias, [outputs, 1, 1, 1]).map(Panel).collect(),
+            wide: Panels::new(&weights, &layer.bias, layer.shape, 0..wide),
+            narrow: Panels::new(&weights, &layer.bias, layer.shape, wide..outputs),
             positions: positions(layer, input, output, 0).collect(),
-            rows: time,
-            run: bands * inputs,
-            stride: layer.window.dilations[0] * input.stride(),
+            bands: output.bands,
+            seen: Seen { run: bands * inputs, stride: layer.window.dilations[0] * input.stride() },
             activation: layer.activation,
         }
     }
 
-    /// Computes all new rows of `output`.
+    /// Computes the first `rows` new rows of `output`.
     #[inline(always)]
-    pub fn apply<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32]) {
+    pub fn apply<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32], rows: usize) {
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights and
         // a value stay in the registers: 16 with AVX2, 32 with NEON and AVX-512.
         match S::F32_LANES {
-            4 => self.panels::<S, 6, 3>(simd, input, output),
-            8 => self.panels::<S, 3, 3>(simd, input, output),
-            16 => self.panels::<S, 2, 8>(simd, input, output),
-            _ => self.panels::<Scalar, 8, 1>(Scalar::new(), input, output),
+            4 => {
+                self.panels::<S, 48, 3, 6, 3>(simd, &self.wide, input, output, rows);
+                self.panels::<S, 24, 2, 6, 3>(simd, &self.narrow, input, output, rows);
+            }
+            8 => {
+                self.panels::<S, 48, 3, 3, 3>(simd, &self.wide, input, output, rows);
+                self.panels::<S, 24, 2, 3, 3>(simd, &self.narrow, input, output, rows);
+            }
+            16 => {
+                self.panels::<S, 48, 3, 3, 8>(simd, &self.wide, input, output, rows);
+                self.panels::<S, 24, 2, 2, 8>(simd, &self.narrow, input, output, rows);
+            }
+            _ => {
+                let simd = Scalar::new();
+                self.panels::<Scalar, 48, 3, 8, 1>(simd, &self.wide, input, output, rows);
+                self.panels::<Scalar, 24, 2, 8, 1>(simd, &self.narrow, input, output, rows);
+            }
         }
     }
 
     #[inline(always)]
-    fn panels<S: Simd, const V: usize, const M: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) {
-        let panels = self.weights.chunks_exact(self.rows * self.run).zip(&self.bias);
-        for (panel, (weights, bias)) in panels.enumerate() {
-            for some in self.positions.chunks(M) {
+    fn panels<S: Simd, const PANEL: usize, const LINES: usize, const V: usize, const M: usize>(
+        &self,
+        simd: S,
+        panels: &Panels<PANEL, LINES>,
+        input: &[f32],
+        output: &mut [f32],
+        rows: usize,
+    ) {
+        for (panel, (weights, bias)) in panels.weights.iter().zip(&panels.bias).enumerate() {
+            let channel = panels.first + panel * PANEL;
+            for some in self.positions[..rows * self.bands].chunks(M) {
                 // The last are repeated where they do not fill a tile.
                 let positions = std::array::from_fn(|m| some[m.min(some.len() - 1)]);
                 for first in (0..PANEL.div_ceil(S::F32_LANES)).step_by(V) {
-                    let tile = (panel, first, weights, bias);
-                    self.tile::<S, V, M>(simd, &positions, tile, input, output);
+                    let sums = self.sums::<S, LINES, V, M>(simd, &positions, (first, weights, bias), input);
+                    for (position, sums) in positions.iter().zip(&sums) {
+                        let slots = &mut output[position.to + channel..][..PANEL];
+                        store::<S, V>(simd, slots, first, sums);
+                    }
                 }
             }
         }
@@ -176,25 +214,24 @@ impl Conv {
 
     /// The vectors of a panel of outputs from `first` on, at some positions.
     #[inline(always)]
-    fn tile<S: Simd, const V: usize, const M: usize>(
+    fn sums<S: Simd, const LINES: usize, const V: usize, const M: usize>(
         &self,
         simd: S,
         positions: &[Position; M],
-        (panel, first, weights, bias): (usize, usize, &[Panel], &Panel),
+        (first, weights, bias): (usize, &[Weight<LINES>], &Weight<LINES>),
         input: &[f32],
-        output: &mut [f32],
-    ) {
+    ) -> [[S::f32s; V]; M] {
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         for sums in &mut sums {
-            sums.copy_from_slice(&S::as_simd_f32s(&bias.0).0[first..][..V]);
+            sums.copy_from_slice(&bias.vectors::<S>()[first..][..V]);
         }
-        for (row, weights) in weights.chunks_exact(self.run).enumerate() {
+        for (row, weights) in weights.chunks_exact(self.seen.run).enumerate() {
             let mut seen = [&[][..]; M];
             for (seen, position) in seen.iter_mut().zip(positions) {
-                *seen = &input[position.from + row * self.stride..][..weights.len()];
+                *seen = &input[position.from + row * self.seen.stride..][..weights.len()];
             }
             for (k, weights) in weights.iter().enumerate() {
-                let weights = &S::as_simd_f32s(&weights.0).0[first..][..V];
+                let weights = &weights.vectors::<S>()[first..][..V];
                 for m in 0..M {
                     let value = simd.splat_f32s(seen[m][k]);
                     for v in 0..V {
@@ -205,43 +242,73 @@ impl Conv {
         }
         let slope = simd.splat_f32s(self.activation.slope);
         let floor = simd.splat_f32s(self.activation.floor);
-        for (position, sums) in positions.iter().zip(&mut sums) {
-            for sum in &mut *sums {
-                let leaky = simd.max_f32s(*sum, simd.mul_f32s(*sum, slope));
-                *sum = simd.max_f32s(leaky, floor);
-            }
-            let slots = &mut output[position.to + panel * PANEL..][..PANEL];
-            if PANEL.is_multiple_of(S::F32_LANES) {
-                S::as_mut_simd_f32s(slots).0[first..][..V].copy_from_slice(sums);
-                continue;
-            }
-            for (v, sum) in sums.iter().enumerate() {
-                simd.partial_store_f32s(&mut slots[part::<S>(first + v)], *sum);
-            }
+        for sum in sums.as_flattened_mut() {
+            let leaky = simd.max_f32s(*sum, simd.mul_f32s(*sum, slope));
+            *sum = simd.max_f32s(leaky, floor);
+        }
+        sums
+    }
+}
+
+/// Puts the vectors of a panel from `first` on in their place.
+#[inline(always)]
+fn store<S: Simd, const V: usize>(simd: S, slots: &mut [f32], first: usize, sums: &[S::f32s; V]) {
+    let count = slots.len();
+    if count.is_multiple_of(S::F32_LANES) {
+        S::as_mut_simd_f32s(slots).0[first..][..V].copy_from_slice(sums);
+        return;
+    }
+    for (v, sum) in sums.iter().enumerate() {
+        let part = |v: usize| (v * S::F32_LANES).min(count);
+        simd.partial_store_f32s(&mut slots[part(first + v)..part(first + v + 1)], *sum);
+    }
+}
+
+impl<const PANEL: usize, const LINES: usize> Panels<PANEL, LINES> {
+    /// Those of `outputs`, a multiple of `PANEL`, among row-major weights.
+    fn new(weights: &[f32], bias: &[f32], shape: [usize; 4], outputs: Range<usize>) -> Self {
+        let [_, inputs, time, bands] = shape;
+        let count = inputs * time * bands;
+        let part = |values: &[f32], shape: [usize; 4]| {
+            let lines = |values: [f32; PANEL]| {
+                let mut weight = Weight([[0.0; 16]; LINES]);
+                weight.0.as_flattened_mut()[..PANEL].copy_from_slice(&values);
+                weight
+            };
+            packed(values, shape).map(lines).collect::<Vec<_>>()
+        };
+        let places = outputs.clone().step_by(PANEL).map(|first| first..first + PANEL);
+        let weights = |place: Range<usize>| {
+            part(&weights[place.start * count..place.end * count], [PANEL, inputs, time, bands])
+        };
+        Self {
+            first: outputs.start,
+            weights: places.map(weights).collect(),
+            bias: part(&bias[outputs.clone()], [outputs.len(), 1, 1, 1]),
         }
     }
 }
 
+impl<const LINES: usize> Weight<LINES> {
+    #[inline(always)]
+    fn vectors<S: Simd>(&self) -> &[S::f32s] {
+        S::as_simd_f32s(self.0.as_flattened()).0
+    }
+}
+
 /// Row-major weights in the order panel, time, band, input.
-pub fn packed<T: Copy + Default, const PANEL: usize, const WIDTH: usize>(
+pub fn packed<T: Copy, const PANEL: usize>(
     weights: &[T],
     [outputs, inputs, time, bands]: [usize; 4],
-) -> impl Iterator<Item = [T; WIDTH]> {
+) -> impl Iterator<Item = [T; PANEL]> {
     let places = (0..outputs / PANEL * time * bands * inputs).map(move |n| {
         let (input, n) = (n % inputs, n / inputs);
         let (band, n) = (n % bands, n / bands);
         (n / time * PANEL, input, n % time, band)
     });
     places.map(move |(output, input, t, band)| {
-        let weight = |o| weights[(((output + o) * inputs + input) * time + t) * bands + band];
-        std::array::from_fn(|o| if o < PANEL { weight(o) } else { T::default() })
+        std::array::from_fn(|o| weights[(((output + o) * inputs + input) * time + t) * bands + band])
     })
-}
-
-/// Which outputs of a panel vector number `v` holds.
-#[inline(always)]
-fn part<S: Simd>(v: usize) -> Range<usize> {
-    (v * S::F32_LANES).min(PANEL)..((v + 1) * S::F32_LANES).min(PANEL)
 }
 
 /// The value of a finite half-precision number.

@@ -211,7 +211,7 @@ impl Packed {
 
 /// Row-major weights as [`Packed`] has them.
 fn pairs<T: Copy + Default>(weights: &[T], shape: [usize; 4]) -> Vec<[[T; 2]; PANEL]> {
-    let columns: Vec<[T; PANEL]> = packed::<_, PANEL, _>(weights, shape).collect();
+    let columns: Vec<[T; PANEL]> = packed(weights, shape).collect();
     // An odd number of inputs has one without weight beside the last.
     let pairs = columns.chunks_exact(shape[1]).flat_map(|inputs| inputs.chunks(2));
     let pair = |inputs: &[[T; PANEL]]| {

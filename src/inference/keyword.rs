@@ -6,10 +6,10 @@ use bytes::Bytes;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::chain::{self, Layer};
-use super::conv::{Conv, PANEL};
+use super::conv::{Conv, OUTPUTS};
 use super::onnx::Misfit;
 use super::rows::{Rows, Shape};
-use super::{InferenceError, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
+use super::{InferenceError, MEL_BANDS, MOST_PULSES, PULSE, VECTOR_DIM, WARM_UP};
 
 /// The keyword encoder. Shared by all streams.
 pub struct KeywordNet(Arc<Network>);
@@ -38,22 +38,24 @@ impl KeywordNet {
         Ok(Self(Arc::new(Network { layers, arch })))
     }
 
-    /// State for a new stream.
-    pub fn stream(&self) -> KeywordStream {
+    /// State for a new stream that takes up to `most` pulses at a time, at most [`MOST_PULSES`].
+    pub fn stream(&self, most: usize) -> KeywordStream {
+        let rows = |shape: &Shape| Rows::new(Shape { new: shape.new / MOST_PULSES * most, ..*shape });
         KeywordStream {
             net: self.0.clone(),
-            inputs: self.0.layers.iter().map(|(_, shape)| Rows::new(*shape)).collect(),
-            vector: Rows::new(VECTOR),
+            inputs: self.0.layers.iter().map(|(_, shape)| rows(shape)).collect(),
+            vectors: rows(&VECTORS),
         }
     }
 }
 
-const VECTOR: Shape = Shape { kept: 0, new: 1, bands: 1, channels: VECTOR_DIM, pad: 0 };
+/// What the last layer gives.
+const VECTORS: Shape = Shape { kept: 0, new: MOST_PULSES, bands: 1, channels: VECTOR_DIM, pad: 0 };
 
 /// Each layer with the shape of its input.
 fn plan(layers: &[Layer]) -> Result<Vec<(Step, Shape)>, Misfit> {
     let inputs = shapes(layers)?;
-    let outputs = inputs[1..].iter().chain([&VECTOR]);
+    let outputs = inputs[1..].iter().chain([&VECTORS]);
     let step = |((layer, input), output): ((_, &Shape), _)| match layer {
         &Layer::MaxPool { time, bands } => (Step::MaxPool { time, bands }, *input),
         Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output)), *input),
@@ -63,7 +65,7 @@ fn plan(layers: &[Layer]) -> Result<Vec<(Step, Shape)>, Misfit> {
 
 /// What each layer has to keep of its input.
 fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
-    let mut at = Shape { kept: 0, new: PULSE, bands: MEL_BANDS, channels: 1, pad: 0 };
+    let mut at = Shape { kept: 0, new: MOST_PULSES * PULSE, bands: MEL_BANDS, channels: 1, pad: 0 };
     // After `p` pulses, `new * p - late` rows have reached the layer.
     let mut late = 0;
     let mut shapes = Vec::with_capacity(layers.len());
@@ -76,7 +78,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
                 let pad = layer.window.pads[1];
                 let padded = at.bands + 2 * pad;
                 let empty = outputs == 0 || time == 0 || !(1..=padded).contains(&bands);
-                if empty || inputs != at.channels || !outputs.is_multiple_of(PANEL) {
+                if empty || inputs != at.channels || !outputs.is_multiple_of(OUTPUTS) {
                     return Err(misfit);
                 }
                 (at.kept, at.pad) = (time - 1, pad);
@@ -84,7 +86,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
                 next = Shape { bands: padded - bands + 1, channels: outputs, ..at };
             }
             Layer::MaxPool { time, bands } => {
-                if !at.new.is_multiple_of(*time) || !at.bands.is_multiple_of(*bands) {
+                if !(at.new / MOST_PULSES).is_multiple_of(*time) || !at.bands.is_multiple_of(*bands) {
                     return Err(misfit);
                 }
                 // Rows that wait for others of their maximum.
@@ -96,7 +98,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
         shapes.push(at);
         at = next;
     }
-    if (at.new, at.bands, at.channels, late) == (VECTOR.new, VECTOR.bands, VECTOR.channels, WARM_UP) {
+    if (at.new, at.bands, at.channels, late) == (VECTORS.new, VECTORS.bands, VECTORS.channels, WARM_UP) {
         Ok(shapes)
     } else {
         Err(Misfit::Sizes { layer: layers.len() })
@@ -108,16 +110,22 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
 pub struct KeywordStream {
     net: Arc<Network>,
     inputs: Vec<Rows>,
-    vector: Rows,
+    vectors: Rows,
 }
 
 impl KeywordStream {
-    /// Feeds the next [`PULSE`] log-mel frames (row after row); returns one vector, `[96]`.
+    /// Feeds the next log-mel frames (row after row), [`PULSE`] for each vector of `[96]` that comes back. Many at
+    /// a time cost less, and give the same vectors.
     ///
     /// The first [`WARM_UP`] vectors of a stream, or after a gap, are meaningless. No allocation.
+    ///
+    /// # Panics
+    ///
+    /// If there are more pulses than the stream takes.
     pub fn push(&mut self, mel: &[f32]) -> &[f32] {
-        self.net.arch.dispatch(Push(self, mel));
-        self.vector.as_slice()
+        let pulses = mel.len() / (PULSE * MEL_BANDS);
+        self.net.arch.dispatch(Push { stream: self, mel, pulses });
+        &self.vectors.as_slice()[..pulses * VECTOR_DIM]
     }
 
     /// Goes on from where another stream of the same network is. No allocation.
@@ -126,14 +134,18 @@ impl KeywordStream {
     }
 }
 
-struct Push<'a>(&'a mut KeywordStream, &'a [f32]);
+struct Push<'a> {
+    stream: &'a mut KeywordStream,
+    mel: &'a [f32],
+    pulses: usize,
+}
 
 impl WithSimd for Push<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(KeywordStream { net, inputs, vector }, mel) = self;
+        let Self { stream: KeywordStream { net, inputs, vectors }, mel, pulses } = self;
         let mut outputs = &mut inputs[..];
         if let Some(first) = outputs.first_mut() {
             for (row, frame) in mel.chunks_exact(MEL_BANDS).enumerate() {
@@ -141,24 +153,26 @@ impl WithSimd for Push<'_> {
                 first.slice_mut(place, MEL_BANDS).copy_from_slice(frame);
             }
         }
-        for (step, _) in &net.layers {
+        let new = |shape: &Shape| shape.new / MOST_PULSES * pulses;
+        for (index, (step, shape)) in net.layers.iter().enumerate() {
             let Some((input, rest)) = outputs.split_first_mut() else { return };
-            let output = rest.first_mut().unwrap_or(vector);
+            let output = rest.first_mut().unwrap_or(vectors);
+            let rows = new(net.layers.get(index + 1).map_or(&VECTORS, |(_, shape)| shape));
             match step {
-                Step::Conv(conv) => conv.apply(simd, input.as_slice(), output.as_mut_slice()),
-                Step::MaxPool { time, bands } => max_pool(*time, *bands, input, output),
+                Step::Conv(conv) => conv.apply(simd, input.as_slice(), output.as_mut_slice(), rows),
+                Step::MaxPool { time, bands } => max_pool(*time, *bands, input, output, rows),
             }
-            input.roll();
+            input.roll(new(shape));
             outputs = rest;
         }
     }
 }
 
 #[inline(always)]
-fn max_pool(time: usize, bands: usize, input: &Rows, output: &mut Rows) {
+fn max_pool(time: usize, bands: usize, input: &Rows, output: &mut Rows, rows: usize) {
     let (stride, channels) = (input.shape().stride(), input.shape().channels);
-    let Shape { new, bands: width, .. } = *output.shape();
-    for (row, band) in (0..new).flat_map(|row| (0..width).map(move |band| (row, band))) {
+    let width = output.shape().bands;
+    for (row, band) in (0..rows).flat_map(|row| (0..width).map(move |band| (row, band))) {
         let place = output.shape().place(row, band);
         let maxima = output.slice_mut(place, channels);
         maxima.fill(f32::NEG_INFINITY);

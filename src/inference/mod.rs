@@ -19,6 +19,8 @@ pub use speaker::{SpeakerBuffers, SpeakerNet};
 
 /// New log-mel frames that give one keyword vector (80 ms).
 pub const PULSE: usize = 8;
+/// Most pulses that the keyword encoder takes at a time.
+pub const MOST_PULSES: usize = 4;
 /// Log-mel bands of a frame.
 pub const MEL_BANDS: usize = 32;
 /// Values of a keyword vector.

@@ -13,7 +13,7 @@ pub struct Rows {
 pub struct Shape {
     /// Rows kept from before.
     pub kept: usize,
-    /// New rows.
+    /// New rows, at most.
     pub new: usize,
     /// Values along the row.
     pub bands: usize,
@@ -61,13 +61,15 @@ impl Rows {
         &mut self.data[place..place + count]
     }
 
-    /// Lets the newest rows be those kept from before.
-    pub fn roll(&mut self) {
-        self.data.copy_within(self.shape.new * self.shape.stride().., 0);
+    /// Lets the newest rows be those kept from before, when `new` of them have come.
+    pub fn roll(&mut self, new: usize) {
+        let stride = self.shape.stride();
+        self.data.copy_within(new * stride..(new + self.shape.kept) * stride, 0);
     }
 
-    /// Takes over the values of rows of the same shape.
+    /// Takes over the rows kept from before, from rows of the same shape but for the number of new ones.
     pub fn copy_from(&mut self, other: &Self) {
-        self.data.copy_from_slice(&other.data);
+        let kept = self.shape.kept * self.shape.stride();
+        self.data[..kept].copy_from_slice(&other.data[..kept]);
     }
 }

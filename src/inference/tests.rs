@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use pulp::Arch;
 
 use super::{EMBEDDING_DIM, FBANK_BANDS, SPEAKER_FRAMES, SpeakerBuffers, SpeakerNet};
-use super::{InferenceError, KeywordNet, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
+use super::{InferenceError, KeywordNet, MEL_BANDS, MOST_PULSES, PULSE, VECTOR_DIM, WARM_UP};
 use crate::features::Frames;
 use crate::features::frames::dot;
 
@@ -40,13 +40,20 @@ fn archs() -> Vec<Arch> {
 fn no_instruction_set_makes_other_vectors_than_onnx_runtime() {
     let (mel, expected) = (reference("logmel.f32", MEL_BANDS), reference("vectors.f32", VECTOR_DIM));
     for arch in archs() {
-        let mut stream = KeywordNet::for_arch(KEYWORD.into(), arch).unwrap().stream();
-        let pulses = mel.as_slice().chunks_exact(PULSE * MEL_BANDS);
-        let vectors: Vec<_> = pulses.map(|pulse| stream.push(pulse).to_vec()).collect();
-        assert_eq!(vectors.len(), WARM_UP + expected.rows());
-        for (ours, theirs) in vectors[WARM_UP..].iter().zip(expected.iter()) {
+        let net = KeywordNet::for_arch(KEYWORD.into(), arch).unwrap();
+        let mel = mel.as_slice().as_chunks::<{ PULSE * MEL_BANDS }>().0;
+        let vectors = |pulses: usize| {
+            let mut stream = net.stream(pulses);
+            let vectors = mel.chunks(pulses).flat_map(|pulses| stream.push(pulses.as_flattened()).to_vec());
+            Frames::from_vec(VECTOR_DIM, vectors.collect())
+        };
+        let one_by_one = vectors(1);
+        assert_eq!(one_by_one.rows(), WARM_UP + expected.rows());
+        for (ours, theirs) in one_by_one.iter().skip(WARM_UP).zip(expected.iter()) {
             assert_near(ours, theirs, 1e-5, arch);
         }
+        // To the last bit, whatever comes together.
+        assert!((2..=MOST_PULSES).all(|pulses| vectors(pulses) == one_by_one), "{arch:?}");
     }
 }
 

@@ -1,8 +1,10 @@
 //! From samples to keyword vectors, one every 80 ms.
 
+use std::collections::VecDeque;
+
 use crate::features::logmel::{LogMel, SPAN};
 use crate::features::{Frames, HOP};
-use crate::inference::{KeywordNet, KeywordStream, MEL_BANDS, PULSE, VECTOR_DIM, WARM_UP};
+use crate::inference::{KeywordNet, KeywordStream, MEL_BANDS, MOST_PULSES, PULSE, VECTOR_DIM, WARM_UP};
 
 /// Samples between two vectors (80 ms).
 pub const VECTOR_HOP: usize = PULSE * HOP;
@@ -15,6 +17,8 @@ const TAIL: usize = 4;
 const BLOCK: usize = PULSE * MEL_BANDS;
 /// Samples that the frames of these blocks and of the newest cover.
 const NEEDED: usize = (KEPT + 1) * VECTOR_HOP + SPAN;
+/// Most samples that may come at a time.
+pub const MOST_AHEAD: usize = MOST_PULSES * VECTOR_HOP;
 
 /// What the encoder has to say about the newest block.
 pub enum Output<'a> {
@@ -33,60 +37,81 @@ pub struct KeywordEncoder {
     /// The network after a long silence, where every stream begins.
     silent: KeywordStream,
     stream: KeywordStream,
-    /// The samples of at least the last [`KEPT`] blocks and the one being filled. Frames are made of them when
-    /// somebody speaks.
+    /// The samples of at least the last [`KEPT`] blocks and the one being filled, and those that have come but are not
+    /// heard yet. Frames are made of them when somebody speaks.
     samples: Vec<f32>,
     /// Where in the stream the first of them is.
     origin: usize,
-    /// Frames whose samples are there.
+    /// Samples heard.
+    heard: usize,
+    /// Frames whose samples were heard.
     frames: usize,
     /// Index of the block being filled.
     block: usize,
-    /// Index of the block that would continue what the network has seen.
+    /// Index of the block whose vector comes next, and of the one that would continue what the network has seen.
+    told: usize,
     next: usize,
+    /// Vectors of the blocks between these, which were encoded together.
+    vectors: VecDeque<[f32; VECTOR_DIM]>,
 }
 
 impl KeywordEncoder {
     /// A new stream.
     pub fn new(net: &KeywordNet) -> Self {
-        let mut silent = net.stream();
+        let mut silent = net.stream(1);
         for _ in 0..WARM_UP {
             silent.push(&[LogMel::silence(); BLOCK]);
         }
-        Self {
+        let mut encoder = Self {
             log_mel: LogMel::default(),
-            stream: silent.clone(),
+            stream: net.stream(MOST_PULSES),
             silent,
             samples: Vec::with_capacity(2 * NEEDED),
             origin: 0,
+            heard: 0,
             frames: 0,
             block: 0,
+            told: 0,
             next: 0,
-        }
+            vectors: VecDeque::with_capacity(MOST_PULSES),
+        };
+        encoder.reset();
+        encoder
     }
 
     /// Begins another stream. No allocation.
     pub fn reset(&mut self) {
         self.stream.copy_from(&self.silent);
         self.samples.clear();
-        (self.origin, self.frames, self.block, self.next) = (0, 0, 0, 0);
+        self.vectors.clear();
+        (self.origin, self.heard, self.frames, self.block, self.told, self.next) = (0, 0, 0, 0, 0, 0);
     }
 
-    /// Takes the next [`HOP`] samples. When they complete a block and `speech` is true, `sink` gets
-    /// its vector, and before it those of blocks that were passed over, back to the pre-roll.
-    pub fn push(&mut self, hop: &[f32], speech: bool, sink: &mut impl FnMut(Output<'_>)) {
-        if self.samples.len() + HOP > 2 * NEEDED {
+    /// Takes the next samples, at most [`MOST_AHEAD`], to be heard from [`Self::hear`] on.
+    pub fn append(&mut self, samples: &[f32]) {
+        debug_assert!(samples.len() <= MOST_AHEAD);
+        if self.samples.len() + samples.len() > 2 * NEEDED {
             let gone = self.block.saturating_sub(KEPT) * VECTOR_HOP - self.origin;
             self.samples.drain(..gone);
             self.origin += gone;
         }
-        self.samples.extend_from_slice(hop);
-        if self.origin + self.samples.len() < self.frames * HOP + SPAN {
+        self.samples.extend_from_slice(samples);
+    }
+
+    /// Hears [`HOP`] of the samples. When they complete a block and `speech` is true, `sink` gets its vector, and
+    /// before it those of blocks that were passed over, back to the pre-roll.
+    ///
+    /// `speech` must stay true until `certain` samples from here: what is there of them is encoded together, which
+    /// costs less.
+    pub fn hear(&mut self, speech: bool, certain: usize, sink: &mut impl FnMut(Output<'_>)) {
+        self.heard += HOP;
+        if self.heard < self.frames * HOP + SPAN {
             return;
         }
         self.frames += 1;
         if self.frames.is_multiple_of(PULSE) {
-            self.advance(speech, sink);
+            let end = self.block + 1 + certain.saturating_sub(1) / VECTOR_HOP;
+            self.advance(speech, end.min(self.frames_there() / PULSE), sink);
         }
     }
 
@@ -95,40 +120,59 @@ impl KeywordEncoder {
     pub fn finish(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
         let end = self.frames.div_ceil(PULSE) + TAIL;
         while self.block < end {
-            self.advance(speech, sink);
+            self.advance(speech, end, sink);
         }
     }
 
-    /// The block being filled is full, or will not be.
-    fn advance(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
+    /// The block being filled is full, or will not be. If there is speech, there is until the block `end`.
+    fn advance(&mut self, speech: bool, end: usize, sink: &mut impl FnMut(Output<'_>)) {
         if speech {
-            self.encode(sink);
+            self.tell(end, sink);
         }
         self.block += 1;
     }
 
-    /// Brings the network up to the newest block.
-    fn encode(&mut self, sink: &mut impl FnMut(Output<'_>)) {
+    /// Tells all vectors up to the newest block's.
+    fn tell(&mut self, end: usize, sink: &mut impl FnMut(Output<'_>)) {
         let oldest = self.block.saturating_sub(KEPT);
         let mut warm_up = 0;
-        if self.next < oldest {
-            self.next = oldest;
+        if self.told < oldest {
+            self.vectors.clear();
+            (self.told, self.next) = (oldest, oldest);
             warm_up = WARM_UP;
             sink(Output::Gap(oldest + WARM_UP));
         }
-        for index in self.next..=self.block {
-            let mut mel = [LogMel::silence(); BLOCK];
-            for (frame, bands) in (index * PULSE..self.frames).zip(mel.chunks_exact_mut(MEL_BANDS)) {
-                self.log_mel.frame(&self.samples[frame * HOP - self.origin..][..SPAN], bands);
-            }
-            let vector = self.stream.push(&mel);
+        while self.told <= self.block {
+            let Some(vector) = self.vectors.pop_front() else {
+                self.encode(end);
+                continue;
+            };
+            self.told += 1;
             if warm_up > 0 {
                 warm_up -= 1;
             } else {
-                sink(Output::Vector(vector));
+                sink(Output::Vector(&vector));
             }
         }
-        self.next = self.block + 1;
+    }
+
+    /// Brings the network up to the block `end`, or by as much as it takes at a time. After the last frame there is
+    /// silence.
+    fn encode(&mut self, end: usize) {
+        let pulses = (end - self.next).min(MOST_PULSES);
+        let mut mel = [LogMel::silence(); MOST_PULSES * BLOCK];
+        let mel = &mut mel[..pulses * BLOCK];
+        let frames = self.next * PULSE..self.frames_there();
+        for (frame, bands) in frames.zip(mel.chunks_exact_mut(MEL_BANDS)) {
+            self.log_mel.frame(&self.samples[frame * HOP - self.origin..][..SPAN], bands);
+        }
+        self.vectors.extend(self.stream.push(mel).as_chunks::<VECTOR_DIM>().0);
+        self.next += pulses;
+    }
+
+    /// Frames whose samples are there.
+    fn frames_there(&self) -> usize {
+        (self.origin + self.samples.len()).saturating_sub(SPAN - HOP) / HOP
     }
 
     /// All raw vectors of a recording: a stream of its own, with silence after it.
@@ -140,8 +184,11 @@ impl KeywordEncoder {
                 vectors.push(vector);
             }
         };
-        for hop in samples.chunks_exact(HOP) {
-            self.push(hop, true, &mut collect);
+        for part in samples[..samples.len() / HOP * HOP].chunks(MOST_AHEAD) {
+            self.append(part);
+            for _ in part.chunks_exact(HOP) {
+                self.hear(true, usize::MAX, &mut collect);
+            }
         }
         self.finish(true, &mut collect);
         vectors
