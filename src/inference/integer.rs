@@ -88,34 +88,49 @@ impl IntegerConv {
     /// Computes all new rows of `output`.
     #[inline(always)]
     pub fn apply<S: Products>(&self, simd: S, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
+        let (all, seen) = self.channels;
+        let (stride, seen) = if all == seen { (input.len(), input.len()) } else { (all, seen) };
+        // As integers, so that the compiler may take them in any order.
+        let magnitude = |most: u32, x: &f32| most.max(x.abs().to_bits());
+        let rows = input.chunks_exact(stride).map(|row| &row[..seen]);
+        let largest = f32::from_bits(rows.fold(0, |most, row| row.iter().fold(most, magnitude)));
+        let step = self.quantise(input, stride, largest, scratch, |row, gain, integers| {
+            integers.iter_mut().zip(&row[..seen]).for_each(|(to, x)| *to = nearest(x * gain));
+        });
+        self.compute(simd, step, output, scratch);
+    }
+
+    /// Puts integers into `scratch`: for each `stride` values of `input`, what `quantise` makes of them with a gain
+    /// for magnitudes of up to `largest`. Says what one of them is worth.
+    #[inline(always)]
+    pub fn quantise(
+        &self,
+        input: &[f32],
+        stride: usize,
+        largest: f32,
+        scratch: &mut Scratch,
+        mut quantise: impl FnMut(&[f32], f32, &mut [i16]),
+    ) -> f32 {
         if scratch.input.len() < input.len().div_ceil(2) {
             scratch.input.resize(input.len().div_ceil(2), 0);
         }
-        let step = self.quantise(input, cast_slice_mut(&mut scratch.input));
+        let gain = if largest > 0.0 { self.full / largest } else { 0.0 };
+        let integers: &mut [i16] = cast_slice_mut(&mut scratch.input);
+        for (row, to) in input.chunks_exact(stride).zip(integers.chunks_exact_mut(stride)) {
+            quantise(row, gain, to);
+        }
+        largest / self.full
+    }
+
+    /// Computes all new rows of `output` from the integers in `scratch`, of which one is worth `step`.
+    #[inline(always)]
+    pub fn compute<S: Products>(&self, simd: S, step: f32, output: &mut [f32], scratch: &mut Scratch) {
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights, a value
         // and its products stay in the registers: 16 with AVX2, 32 with AVX-512, which has too few others for more.
         match S::I32_LANES {
             16 => self.panels::<S, 2, 8>(simd, step, output, scratch),
             _ => self.panels::<S, 2, 5>(simd, step, output, scratch),
         }
-    }
-
-    /// What is seen of `values` as `integers` in the same places; says what one of them is worth.
-    #[inline(always)]
-    fn quantise(&self, values: &[f32], integers: &mut [i16]) -> f32 {
-        let (all, seen) = self.channels;
-        let (stride, seen) = if all == seen { (values.len(), values.len()) } else { (all, seen) };
-        let rows = || values.chunks_exact(stride).map(|row| &row[..seen]);
-        // As integers, so that the compiler may take them in any order.
-        let magnitude = |most: u32, x: &f32| most.max(x.abs().to_bits());
-        let most = f32::from_bits(rows().fold(0, |most, row| row.iter().fold(most, magnitude)));
-        let gain = if most > 0.0 { self.full / most } else { 0.0 };
-        for (to, row) in integers.chunks_exact_mut(stride).zip(rows()) {
-            for (to, x) in to.iter_mut().zip(row) {
-                *to = nearest(x * gain);
-            }
-        }
-        most / self.full
     }
 
     #[inline(always)]
@@ -238,7 +253,7 @@ fn quantised(weights: &[f32], count: usize) -> (Vec<i16>, Vec<f32>) {
 
 /// The integer nearest to `x`, which must be one of 16 bits: the lowest bits of a sum whose last bit is 1.
 #[inline(always)]
-fn nearest(x: f32) -> i16 {
+pub fn nearest(x: f32) -> i16 {
     const ROUND: f32 = 12_582_912.0;
     (x + ROUND).to_bits() as i16
 }

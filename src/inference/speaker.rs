@@ -1,11 +1,12 @@
 //! The speaker encoder, CAM++ (H. Wang and others, 2023), at its one input length.
 
 use std::mem::take;
+use std::ops::Range;
 
 use bytes::Bytes;
 use pulp::Arch;
 
-use super::integer::{IntegerConv as Conv, Scratch};
+use super::integer::{IntegerConv as Conv, Scratch, nearest};
 use super::onnx::{Graph, Misfit, Window};
 use super::outline::{Clamp, Input, Outline};
 use super::products::{self, Products, WithProducts};
@@ -100,9 +101,10 @@ struct DenseLayer {
 #[derive(Default)]
 pub struct SpeakerBuffers {
     planes: Vec<Vec<f32>>,
-    /// All channels so far.
+    /// All channels so far, and what is the least and the most of each over time.
     dense: Vec<f32>,
-    clamped: Vec<f32>,
+    least: Vec<f32>,
+    most: Vec<f32>,
     hidden: Vec<f32>,
     context: Vec<f32>,
     squeezed: Vec<f32>,
@@ -119,7 +121,8 @@ impl SpeakerBuffers {
             *self = Self {
                 planes: PLANES.iter().map(zeros).collect(),
                 dense: zeros(&DENSE),
-                clamped: zeros(&DENSE),
+                least: vec![0.0; MOST],
+                most: vec![0.0; MOST],
                 hidden: zeros(&HIDDEN_LINE),
                 context: vec![0.0; MOST],
                 squeezed: vec![0.0; SQUEEZED],
@@ -298,8 +301,18 @@ impl WithProducts for Embed<'_> {
     #[inline(always)]
     fn with<S: Products>(self, simd: S) {
         let Self(net, fbank, buffers) = self;
-        let SpeakerBuffers { planes, dense, clamped, hidden, context, squeezed, mask, embedding, scratch } =
-            buffers;
+        let SpeakerBuffers {
+            planes,
+            dense,
+            least,
+            most,
+            hidden,
+            context,
+            squeezed,
+            mask,
+            embedding,
+            scratch,
+        } = buffers;
         for (row, frame) in fbank.iter().enumerate() {
             let row = &mut planes[0][PLANES[0].place(row, 0)..][..FBANK_BANDS * INPUTS];
             row.chunks_exact_mut(INPUTS).zip(frame).for_each(|(channels, x)| channels[0] = *x);
@@ -311,10 +324,11 @@ impl WithProducts for Embed<'_> {
         }
         net.first.apply(simd, &planes[PLANES.len() - 1], dense, scratch);
         let mut channels = FIRST;
+        extremes(dense, 0..channels, least, most);
         for block in &net.blocks {
             for layer in &block.layers {
-                layer.hidden.clamp.apply(dense, clamped);
-                layer.hidden.conv.apply(simd, clamped, hidden, scratch);
+                let step = layer.hidden.quantise(dense, least, most, scratch);
+                layer.hidden.conv.compute(simd, step, hidden, scratch);
                 layer.local.apply(simd, hidden, dense, scratch);
                 let frames = &hidden[HIDDEN_LINE.place(0, 0)..HIDDEN_LINE.place(FRAMES, 0)];
                 let context = &mut context[..layer.width];
@@ -327,27 +341,55 @@ impl WithProducts for Embed<'_> {
                         *x *= mask;
                     }
                 }
+                extremes(dense, channels..channels + GROWTH, least, most);
                 channels += GROWTH;
             }
-            block.transit.clamp.apply(dense, clamped);
-            block.transit.conv.apply(simd, clamped, dense, scratch);
+            let step = block.transit.quantise(dense, least, most, scratch);
+            block.transit.conv.compute(simd, step, dense, scratch);
             channels /= 2;
+            extremes(dense, 0..channels, least, most);
         }
         pool(dense, context);
         net.last.apply(simd, context, embedding, scratch);
     }
 }
 
-impl Clamp {
-    /// Of the first channels of each frame of [`DENSE`].
+impl Clamped {
+    /// The first channels of each frame of [`DENSE`] as the convolution's input; `least` and `most` are what each
+    /// channel comes to.
     #[inline(always)]
-    fn apply(&self, from: &[f32], to: &mut [f32]) {
-        for (from, to) in from.chunks_exact(MOST).zip(to.chunks_exact_mut(MOST)) {
-            let limits = self.low.iter().zip(&self.high).zip(&self.scale);
-            for ((x, to), ((low, high), scale)) in from.iter().zip(to).zip(limits) {
-                let above = if *x > *low { *x } else { *low };
-                *to = scale * if above < *high { above } else { *high };
+    fn quantise(&self, dense: &[f32], least: &[f32], most: &[f32], scratch: &mut Scratch) -> f32 {
+        let Clamp { low, high, scale } = &self.clamp;
+        let clamp = |x: f32, low: f32, high: f32, scale: f32| {
+            let above = if x > low { x } else { low };
+            scale * if above < high { above } else { high }
+        };
+        let limits = || low.iter().zip(high).zip(scale);
+        // As integers, so that the compiler may take them in any order.
+        let mut largest = 0;
+        for ((least, most), ((low, high), scale)) in least.iter().zip(most).zip(limits()) {
+            let [least, most] = [*least, *most].map(|x| clamp(x, *low, *high, *scale).abs().to_bits());
+            largest = largest.max(least).max(most);
+        }
+        let largest = f32::from_bits(largest);
+        self.conv.quantise(dense, MOST, largest, scratch, |frame, gain, integers| {
+            for ((x, to), ((low, high), scale)) in frame.iter().zip(integers).zip(limits()) {
+                *to = nearest(clamp(*x, *low, *high, *scale) * gain);
             }
+        })
+    }
+}
+
+/// The least and the most of `channels` of [`DENSE`] over time.
+#[inline(always)]
+fn extremes(dense: &[f32], channels: Range<usize>, least: &mut [f32], most: &mut [f32]) {
+    let (least, most) = (&mut least[channels.clone()], &mut most[channels.clone()]);
+    least.fill(f32::INFINITY);
+    most.fill(f32::NEG_INFINITY);
+    for frame in dense.chunks_exact(MOST) {
+        for ((least, most), x) in least.iter_mut().zip(&mut *most).zip(&frame[channels.clone()]) {
+            *least = if *x < *least { *x } else { *least };
+            *most = if *x > *most { *x } else { *most };
         }
     }
 }
