@@ -207,6 +207,27 @@ fn error_rates_never_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn the_voice_gate_never_costs_a_phrase() {
+    let folder = TempDir::new().unwrap();
+    trials(folder.path());
+    let miss_rates = |gate: &str| {
+        let arguments = ["--json", "--noise", "noise", "--snr", "10", "--voice-gate", gate];
+        let (code, out, error) = eval_trials(folder.path(), &arguments);
+        assert_eq!(code, Some(0), "{error}");
+        let result: Value = serde_json::from_str(&out).unwrap();
+        let conditions = result["conditions"].as_array().unwrap();
+        let rate = |one: &Value| one["rates"]["miss_rate"]["value"].as_f64().unwrap();
+        conditions.iter().map(rate).collect::<Vec<_>>()
+    };
+    assert_eq!(miss_rates("0.3"), miss_rates("0"));
+    // Shut, it lets nothing through.
+    assert_eq!(miss_rates("1"), [1.0, 1.0]);
+    let (code, _, error) = eval_trials(folder.path(), &["--voice-gate", "30"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("0 to 1"), "{error}");
+}
+
+#[test]
 fn the_threshold_never_changes_what_a_clip_scores() {
     let folder = TempDir::new().unwrap();
     trials(folder.path());

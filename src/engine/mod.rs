@@ -39,8 +39,7 @@ const COHORT_WINDOW: usize = 25;
 const BACKGROUND: u64 = 3 * SAMPLE_RATE as u64;
 /// Audio kept beyond the longest phrase, in samples (4 s).
 const KEPT: usize = 4 * SAMPLE_RATE;
-/// Speech probability that opens the gate, and how long it then stays open, in seconds.
-const VAD_THRESHOLD: f32 = 0.3;
+/// How long the voice gate stays open after speech, in seconds.
 const VAD_HANGOVER_S: f32 = 0.4;
 
 /// Detects the phrases of some profiles in one stream of 16 kHz mono audio.
@@ -81,7 +80,7 @@ impl Engine {
         let mut engine = Self {
             hop: Vec::with_capacity(HOP),
             history: History::new(KEPT),
-            vad: Vad::new(VAD_THRESHOLD, VAD_HANGOVER_S),
+            vad: Vad::new(rule.voice_gate, VAD_HANGOVER_S),
             encoder,
             keywords,
             voices: Vec::new(),
@@ -113,6 +112,7 @@ impl Engine {
             self.keywords.trackers.push(tracker);
             self.voices.push((profile.clone(), Reference::new(profile.clone())));
         }
+        self.vad.set_threshold(rule.voice_gate);
         self.rule = rule;
     }
 

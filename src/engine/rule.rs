@@ -11,6 +11,8 @@ const QUIET_DB: f32 = 28.0;
 /// Weights of the evidence, and the score needed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// Speech probability that opens the voice gate; at 0 it never shuts.
+    pub voice_gate: f32,
     /// Keyword score at which a candidate opens.
     pub keyword_gate: f32,
     /// Words' share that no voice can make up for.
@@ -40,6 +42,7 @@ pub struct Rule {
 impl Default for Rule {
     fn default() -> Self {
         Self {
+            voice_gate: 0.3,
             keyword_gate: 0.45,
             words_gate: 0.5,
             explain: true,

@@ -50,6 +50,11 @@ impl Vad {
         }
     }
 
+    /// Takes this probability for speech from now on.
+    pub fn set_threshold(&mut self, threshold: f32) {
+        self.threshold = threshold;
+    }
+
     /// Forgets the stream.
     pub fn reset(&mut self) {
         self.detector.reset();

@@ -16,6 +16,7 @@ use super::home::Home;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const NAME: &str = "org.wakeword.Wakeword1";
+pub const ROOT: &str = "/org/wakeword/Wakeword1";
 
 /// A folder with the demo voice enrolled as `demo`.
 pub fn enrolled(store: &Path) {
@@ -95,6 +96,18 @@ impl Daemon {
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its memory that is in use, in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        self.memory_mib("VmRSS:")
+    }
+
+    /// A field of the kernel's account of its memory, in MiB.
+    pub fn memory_mib(&self, field: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 
     /// Replaces the configuration file.

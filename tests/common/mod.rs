@@ -4,6 +4,7 @@
 
 pub mod daemon;
 pub mod home;
+pub mod load;
 pub mod sandbox;
 #[cfg(target_arch = "x86_64")]
 pub mod sleep;

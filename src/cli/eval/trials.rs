@@ -72,6 +72,9 @@ pub struct Args {
     /// Active speech levels in dBFS to which the clips are brought
     #[arg(long, value_name = "DBFS", value_delimiter = ',', allow_negative_numbers = true)]
     level: Vec<f32>,
+    /// Speech probability that opens the voice gate; at 0 it never shuts, and misses that are gone are its own
+    #[arg(long, value_name = "P", default_value_t = Rule::default().voice_gate)]
+    voice_gate: f32,
     /// Chooses noises, rooms and places
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -100,7 +103,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let run = Run {
         models: context.models()?,
         // The voice is asked always, so that every verdict has all its evidence.
-        rule: Rule { explain: true, ..context.rule() },
+        rule: Rule { explain: true, voice_gate: args.voice_gate, ..context.rule() },
         // Hidden by the library where stderr is no terminal.
         progress: ProgressBar::new((clips * conditions.len()) as u64)
             .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} clips, {eta} left")?),
@@ -153,6 +156,7 @@ fn conditions(args: &Args) -> anyhow::Result<Vec<Condition>> {
         args.reverb.iter().all(|rt60| (0.1..=2.0).contains(rt60)),
         "--reverb takes 0.1 to 2 seconds"
     );
+    anyhow::ensure!((0.0..=1.0).contains(&args.voice_gate), "--voice-gate takes 0 to 1");
     anyhow::ensure!(
         args.level.iter().all(|dbfs| (-90.0..=0.0).contains(dbfs)),
         "--level takes -90 to 0 dBFS"
