@@ -2,6 +2,7 @@
 
 mod chain;
 mod conv;
+mod dense;
 mod integer;
 mod keyword;
 mod onnx;
@@ -13,6 +14,7 @@ mod speaker;
 #[cfg(test)]
 mod tests;
 
+pub use dense::Dense;
 pub use keyword::{KeywordNet, KeywordStream};
 pub use onnx::Misfit;
 pub use speaker::{SpeakerBuffers, SpeakerNet};

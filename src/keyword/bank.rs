@@ -1,23 +1,27 @@
-//! Several templates matched together: a matrix product, then one DTW each.
+//! Several templates matched together: products of all rows, then one DTW each.
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, linalg::general_mat_mul};
 use pulp::{Simd, WithSimd};
 
 use super::dtw::{Alignment, SubsequenceDtw};
 use crate::features::Frames;
-use crate::features::frames::dot;
+use crate::inference::Dense;
 
-/// Templates whose local costs are computed together: few enough for them to stay in the cache.
-const TOGETHER: usize = 4;
+/// Rows from which on no more templates are put together: what is computed of them stays in the cache.
+const TOGETHER: usize = 240;
 
 /// Templates stacked row upon row. Rows must have unit length.
-#[derive(Clone, Debug)]
 pub struct TemplateBank {
-    rows: Frames,
-    /// `offsets[k]..offsets[k + 1]` are the rows of template `k`.
-    offsets: Vec<usize>,
+    groups: Vec<Group>,
+}
+
+/// Templates whose local costs are computed together.
+struct Group {
+    /// 1 - cosine for each row.
+    costs: Dense,
+    /// Rows of each template.
+    templates: Vec<Range<usize>>,
 }
 
 /// An alignment of a whole template with frames `start..end` of a stream.
@@ -34,85 +38,76 @@ pub struct Match {
 impl TemplateBank {
     /// Stacks `templates`, each with rows of `dim` values.
     pub fn new<'a>(dim: usize, templates: impl IntoIterator<Item = &'a Frames>) -> Self {
-        let mut bank = Self { rows: Frames::new(dim), offsets: vec![0] };
+        let mut groups = Vec::new();
+        let (mut rows, mut ranges) = (Frames::new(dim), Vec::new());
+        let mut close = |rows: &mut Frames, templates: &mut Vec<_>| {
+            if !templates.is_empty() {
+                groups.push(Group { costs: Dense::new(1.0, rows), templates: std::mem::take(templates) });
+            }
+            rows.clear();
+        };
         for template in templates {
-            template.iter().for_each(|row| bank.rows.push(row));
-            bank.offsets.push(bank.rows.rows());
+            let first = rows.rows();
+            template.iter().for_each(|row| rows.push(row));
+            ranges.push(first..rows.rows());
+            if rows.rows() >= TOGETHER {
+                close(&mut rows, &mut ranges);
+            }
         }
-        bank
+        close(&mut rows, &mut ranges);
+        Self { groups }
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.groups.iter().flat_map(|group| &group.templates)
     }
 
     /// Number of templates.
     pub fn len(&self) -> usize {
-        self.offsets.len() - 1
+        self.templates().count()
     }
 
     /// True without any template.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.groups.is_empty()
     }
 
     /// Rows of the longest template.
     pub fn longest(&self) -> usize {
-        self.offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+        self.templates().map(Range::len).max().unwrap_or(0)
     }
 
     /// The best alignment of each template anywhere in `stream`.
     pub fn best_matches(&self, stream: &Frames) -> Vec<Match> {
-        let arch = pulp::Arch::new();
-        let (mut best, mut costs) = (Vec::with_capacity(self.len()), Vec::new());
-        for first in (0..self.len()).step_by(TOGETHER) {
-            let offsets = &self.offsets[first..=(first + TOGETHER).min(self.len())];
-            let rows = offsets[0]..offsets[offsets.len() - 1];
-            let all = rows.len();
-            self.local_costs(stream, rows.clone(), &mut costs);
-            let within = offsets.windows(2).map(|pair| pair[0] - rows.start..pair[1] - rows.start);
-            best.extend(within.map(|rows| arch.dispatch(BestMatch { costs: &costs, all, rows })));
-        }
-        best
-    }
-
-    /// `[stream frames, rows]`: 1 - cosine.
-    fn local_costs(&self, stream: &Frames, rows: Range<usize>, costs: &mut Vec<f32>) {
-        let (frames, count, dim) = (stream.rows(), rows.len(), self.rows.dim());
-        costs.clear();
-        costs.resize(frames * count, 1.0);
-        let bank = &self.rows.as_slice()[rows.start * dim..rows.end * dim];
-        let shapes = (
-            ArrayView2::from_shape((frames, dim), stream.as_slice()),
-            ArrayView2::from_shape((count, dim), bank),
-            ndarray::ArrayViewMut2::from_shape((frames, count), costs),
-        );
-        if let (Ok(stream), Ok(bank), Ok(mut product)) = shapes {
-            general_mat_mul(-1.0, &stream, &bank.t(), 1.0, &mut product);
-        }
+        pulp::Arch::new().dispatch(BestMatches(self, stream))
     }
 }
 
-/// The best alignment of a template anywhere in a stream.
-struct BestMatch<'a> {
-    /// Local costs, `[stream frames, all]`.
-    costs: &'a [f32],
-    /// Rows of all templates.
-    all: usize,
-    /// Those of this one.
-    rows: Range<usize>,
-}
+struct BestMatches<'a>(&'a TemplateBank, &'a Frames);
 
-impl WithSimd for BestMatch<'_> {
-    type Output = Match;
+impl WithSimd for BestMatches<'_> {
+    type Output = Vec<Match>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Match {
-        let mut best = Match { cost: f32::INFINITY, start: 0, end: 0 };
-        let mut dtw = SubsequenceDtw::new(self.rows.len());
-        for (index, column) in self.costs.chunks_exact(self.all.max(1)).enumerate() {
-            let alignment = dtw.push(simd, &column[self.rows.clone()]);
-            if alignment.cost < best.cost {
-                best = Match { cost: alignment.cost, start: alignment.start as usize, end: index + 1 };
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<Match> {
+        let Self(bank, stream) = self;
+        let (mut found, mut costs) = (Vec::with_capacity(bank.len()), Vec::new());
+        for Group { costs: rows, templates } in &bank.groups {
+            rows.apply(simd, stream.as_slice(), &mut costs);
+            for template in templates {
+                let mut best = Match { cost: f32::INFINITY, start: 0, end: 0 };
+                let mut dtw = SubsequenceDtw::new(template.len());
+                for (index, column) in costs.chunks_exact(rows.outputs()).enumerate() {
+                    let alignment = dtw.push(simd, &column[template.clone()]);
+                    if alignment.cost < best.cost {
+                        best =
+                            Match { cost: alignment.cost, start: alignment.start as usize, end: index + 1 };
+                    }
+                }
+                found.push(best);
             }
         }
-        best
+        found
     }
 }
 
@@ -128,12 +123,12 @@ pub struct BankTracker {
 impl BankTracker {
     /// State at the beginning of a stream.
     pub fn new(bank: &TemplateBank) -> Self {
-        let dtw: Vec<_> =
-            bank.offsets.windows(2).map(|pair| SubsequenceDtw::new(pair[1] - pair[0])).collect();
+        let dtw: Vec<_> = bank.templates().map(|template| SubsequenceDtw::new(template.len())).collect();
+        let outputs = bank.groups.iter().map(|group| group.costs.outputs());
         Self {
             arch: pulp::Arch::new(),
             alignments: Vec::with_capacity(dtw.len()),
-            costs: Vec::with_capacity(bank.rows.rows()),
+            costs: Vec::with_capacity(outputs.max().unwrap_or(0)),
             dtw,
         }
     }
@@ -158,14 +153,14 @@ impl WithSimd for Push<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self(BankTracker { dtw, costs, alignments, .. }, bank, frame) = self;
-        costs.clear();
         alignments.clear();
+        let mut states = dtw.iter_mut();
         // Loops, not closures: only what is inlined here is compiled for these instructions.
-        for row in bank.rows.iter() {
-            costs.push(1.0 - dot(row, frame));
-        }
-        for (dtw, rows) in dtw.iter_mut().zip(bank.offsets.windows(2)) {
-            alignments.push(dtw.push(simd, &costs[rows[0]..rows[1]]));
+        for Group { costs: rows, templates } in &bank.groups {
+            rows.apply(simd, frame, costs);
+            for (template, dtw) in templates.iter().zip(&mut states) {
+                alignments.push(dtw.push(simd, &costs[template.clone()]));
+            }
         }
     }
 }
