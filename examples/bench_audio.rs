@@ -30,6 +30,10 @@ const REPEATS: usize = 5;
 /// Enrolment takes no longer takes.
 const LONGEST_S: f64 = 5.95;
 const SPEAKERS: usize = 8;
+/// As many clips of a speaker, and as long ones, as the challenge has: each is said so often ...
+const ROUNDS: usize = 3;
+/// ... and has as much quiet before and after it.
+const AROUND_S: f64 = 0.7;
 const PROFILES: [usize; 4] = [1, 5, 20, 100];
 
 struct Row {
@@ -64,7 +68,7 @@ fn main() -> Done {
     write(&folder.join("living-room.wav"), &room)?;
 
     profiles(folder, &takes)?;
-    dataset(folder, &room, &rows, &takes)
+    dataset(folder, &room, &rows, &takes, noise)
 }
 
 fn samples(seconds: f64) -> usize {
@@ -145,7 +149,13 @@ fn spoken(take: &[f32]) -> &[f32] {
 }
 
 /// The demo voice as several speakers, with its living room in clips.
-fn dataset(folder: &Path, room: &[f32], rows: &[Row], takes: &[PathBuf]) -> Done {
+fn dataset(
+    folder: &Path,
+    room: &[f32],
+    rows: &[Row],
+    takes: &[PathBuf],
+    mut noise: impl FnMut(usize) -> Vec<f32>,
+) -> Done {
     for speaker in 1..=SPEAKERS {
         let speaker = format!("speaker-{speaker}");
         let place = folder.join("dataset").join(&speaker);
@@ -154,9 +164,10 @@ fn dataset(folder: &Path, room: &[f32], rows: &[Row], takes: &[PathBuf]) -> Done
             fs::copy(take, place.join("enroll").join(take.file_name().unwrap_or_default()))?;
         }
         let mut labels = String::new();
-        for (number, row) in rows.iter().enumerate() {
+        for (number, row) in std::iter::repeat_n(rows, ROUNDS).flatten().enumerate() {
             let name = format!("{number:02}.wav");
-            write(&place.join("test").join(&name), cut(room, row))?;
+            let mut quiet = || noise(samples(AROUND_S));
+            write(&place.join("test").join(&name), &[&quiet(), cut(room, row), &quiet()].concat())?;
             labels += &format!("{name}\t{}\n", u8::from(row.wake));
         }
         fs::create_dir_all(folder.join("solution"))?;

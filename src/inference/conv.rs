@@ -101,33 +101,32 @@ pub fn positions(
     })
 }
 
-/// The number of outputs is a multiple of this.
+/// The number of outputs is a multiple of this: one vector of 16 and a half, or whole ones of less.
 pub const OUTPUTS: usize = 24;
+/// Outputs computed together as long as there are so many: whole vectors.
+const WIDE: usize = 2 * OUTPUTS;
 
-/// A convolution between rows of known shapes. Outputs are computed 48 together, which fill three vectors of 16 or
-/// more of less; what is left of them fills one vector and a half.
+/// A convolution between rows of known shapes.
 pub struct Conv {
-    wide: Panels<48, 3>,
-    narrow: Panels<24, 2>,
+    wide: Panels<WIDE, 3>,
+    narrow: Panels<OUTPUTS, 2>,
     /// All positions along the new rows.
     positions: Vec<Position>,
     /// Of them, those along one row.
     bands: usize,
-    /// Rows that an output sees, values of a row that it sees, and from one of these rows to the next.
     seen: Seen,
     activation: Activation,
 }
 
-/// What an output sees of its input.
-#[derive(Clone, Copy)]
+/// What an output sees of each row of its input.
 struct Seen {
-    /// Values of a row.
+    /// Values.
     run: usize,
-    /// From a row to the next.
+    /// From those of one row to those of the next.
     stride: usize,
 }
 
-/// The weights of `PANEL` outputs for one input, in lines of 16. Aligned, so that no vector lies across two cache
+/// The weights of a panel's outputs for one input, in lines of 16. Aligned, so that no vector lies across two cache
 /// lines.
 #[repr(align(64))]
 struct Weight<const LINES: usize>([[f32; 16]; LINES]);
@@ -150,7 +149,7 @@ impl Conv {
         for (weights, scale) in weights.chunks_exact_mut(inputs * time * bands).zip(&layer.scale) {
             weights.iter_mut().for_each(|weight| *weight *= scale);
         }
-        let wide = outputs / 48 * 48;
+        let wide = outputs / WIDE * WIDE;
         Self {
             wide: Panels::new(&weights, &layer.bias, layer.shape, 0..wide),
             narrow: Panels::new(&weights, &layer.bias, layer.shape, wide..outputs),
@@ -168,21 +167,21 @@ impl Conv {
         // a value stay in the registers: 16 with AVX2, 32 with NEON and AVX-512.
         match S::F32_LANES {
             4 => {
-                self.panels::<S, 48, 3, 6, 3>(simd, &self.wide, input, output, rows);
-                self.panels::<S, 24, 2, 6, 3>(simd, &self.narrow, input, output, rows);
+                self.panels::<S, WIDE, 3, 6, 3>(simd, &self.wide, input, output, rows);
+                self.panels::<S, OUTPUTS, 2, 6, 3>(simd, &self.narrow, input, output, rows);
             }
             8 => {
-                self.panels::<S, 48, 3, 3, 3>(simd, &self.wide, input, output, rows);
-                self.panels::<S, 24, 2, 3, 3>(simd, &self.narrow, input, output, rows);
+                self.panels::<S, WIDE, 3, 3, 3>(simd, &self.wide, input, output, rows);
+                self.panels::<S, OUTPUTS, 2, 3, 3>(simd, &self.narrow, input, output, rows);
             }
             16 => {
-                self.panels::<S, 48, 3, 3, 8>(simd, &self.wide, input, output, rows);
-                self.panels::<S, 24, 2, 2, 8>(simd, &self.narrow, input, output, rows);
+                self.panels::<S, WIDE, 3, 3, 8>(simd, &self.wide, input, output, rows);
+                self.panels::<S, OUTPUTS, 2, 2, 8>(simd, &self.narrow, input, output, rows);
             }
             _ => {
                 let simd = Scalar::new();
-                self.panels::<Scalar, 48, 3, 8, 1>(simd, &self.wide, input, output, rows);
-                self.panels::<Scalar, 24, 2, 8, 1>(simd, &self.narrow, input, output, rows);
+                self.panels::<Scalar, WIDE, 3, 8, 1>(simd, &self.wide, input, output, rows);
+                self.panels::<Scalar, OUTPUTS, 2, 8, 1>(simd, &self.narrow, input, output, rows);
             }
         }
     }

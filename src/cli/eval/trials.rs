@@ -72,7 +72,7 @@ pub struct Args {
     /// Active speech levels in dBFS to which the clips are brought
     #[arg(long, value_name = "DBFS", value_delimiter = ',', allow_negative_numbers = true)]
     level: Vec<f32>,
-    /// Speech probability that opens the voice gate; at 0 it never shuts, and misses that are gone are its own
+    /// Speech probability that opens the voice gate; 0 leaves it open, which shows what it costs
     #[arg(long, value_name = "P", default_value_t = Rule::default().voice_gate)]
     voice_gate: f32,
     /// Chooses noises, rooms and places
