@@ -167,27 +167,35 @@ impl Conv {
         // a value stay in the registers: 16 with AVX2, 32 with NEON and AVX-512.
         match S::F32_LANES {
             4 => {
-                self.panels::<S, WIDE, 3, 6, 3>(simd, &self.wide, input, output, rows);
-                self.panels::<S, OUTPUTS, 2, 6, 3>(simd, &self.narrow, input, output, rows);
+                self.panels::<S, WIDE, 3, 6, 3, 12>(simd, &self.wide, input, output, rows);
+                self.panels::<S, OUTPUTS, 2, 6, 3, 6>(simd, &self.narrow, input, output, rows);
             }
             8 => {
-                self.panels::<S, WIDE, 3, 3, 3>(simd, &self.wide, input, output, rows);
-                self.panels::<S, OUTPUTS, 2, 3, 3>(simd, &self.narrow, input, output, rows);
+                self.panels::<S, WIDE, 3, 3, 3, 6>(simd, &self.wide, input, output, rows);
+                self.panels::<S, OUTPUTS, 2, 3, 3, 3>(simd, &self.narrow, input, output, rows);
             }
             16 => {
-                self.panels::<S, WIDE, 3, 3, 8>(simd, &self.wide, input, output, rows);
-                self.panels::<S, OUTPUTS, 2, 2, 8>(simd, &self.narrow, input, output, rows);
+                self.panels::<S, WIDE, 3, 3, 8, 3>(simd, &self.wide, input, output, rows);
+                self.panels::<S, OUTPUTS, 2, 2, 8, 2>(simd, &self.narrow, input, output, rows);
             }
             _ => {
                 let simd = Scalar::new();
-                self.panels::<Scalar, WIDE, 3, 8, 1>(simd, &self.wide, input, output, rows);
-                self.panels::<Scalar, OUTPUTS, 2, 8, 1>(simd, &self.narrow, input, output, rows);
+                self.panels::<Scalar, WIDE, 3, 8, 1, 8>(simd, &self.wide, input, output, rows);
+                self.panels::<Scalar, OUTPUTS, 2, 8, 1, 8>(simd, &self.narrow, input, output, rows);
             }
         }
     }
 
+    /// `V` vectors of a panel's outputs at `M` positions together, or `ONE` at a single one.
     #[inline(always)]
-    fn panels<S: Simd, const PANEL: usize, const LINES: usize, const V: usize, const M: usize>(
+    fn panels<
+        S: Simd,
+        const PANEL: usize,
+        const LINES: usize,
+        const V: usize,
+        const M: usize,
+        const ONE: usize,
+    >(
         &self,
         simd: S,
         panels: &Panels<PANEL, LINES>,
@@ -195,19 +203,42 @@ impl Conv {
         output: &mut [f32],
         rows: usize,
     ) {
+        let all = PANEL.div_ceil(S::F32_LANES);
         for (panel, (weights, bias)) in panels.weights.iter().zip(&panels.bias).enumerate() {
-            let channel = panels.first + panel * PANEL;
+            let places = panels.first + panel * PANEL..panels.first + (panel + 1) * PANEL;
             for some in self.positions[..rows * self.bands].chunks(M) {
+                if let [position] = some {
+                    for first in (0..all).step_by(ONE) {
+                        let of = (first, weights.as_slice(), bias);
+                        self.tile::<S, LINES, ONE, 1>(simd, &[*position], of, input, output, &places);
+                    }
+                    continue;
+                }
                 // The last are repeated where they do not fill a tile.
                 let positions = std::array::from_fn(|m| some[m.min(some.len() - 1)]);
-                for first in (0..PANEL.div_ceil(S::F32_LANES)).step_by(V) {
-                    let sums = self.sums::<S, LINES, V, M>(simd, &positions, (first, weights, bias), input);
-                    for (position, sums) in positions.iter().zip(&sums) {
-                        let slots = &mut output[position.to + channel..][..PANEL];
-                        store::<S, V>(simd, slots, first, sums);
-                    }
+                for first in (0..all).step_by(V) {
+                    let of = (first, weights.as_slice(), bias);
+                    self.tile::<S, LINES, V, M>(simd, &positions, of, input, output, &places);
                 }
             }
+        }
+    }
+
+    /// The vectors of a panel of outputs from `first` on, at some positions; the panel is at `channels`.
+    #[inline(always)]
+    fn tile<S: Simd, const LINES: usize, const V: usize, const M: usize>(
+        &self,
+        simd: S,
+        positions: &[Position; M],
+        of: (usize, &[Weight<LINES>], &Weight<LINES>),
+        input: &[f32],
+        output: &mut [f32],
+        channels: &Range<usize>,
+    ) {
+        let sums = self.sums::<S, LINES, V, M>(simd, positions, of, input);
+        for (position, sums) in positions.iter().zip(&sums) {
+            let slots = &mut output[position.to + channels.start..position.to + channels.end];
+            store::<S, V>(simd, slots, of.0, sums);
         }
     }
 
