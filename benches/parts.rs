@@ -1,107 +1,158 @@
-//! What each part costs for a second of audio, and how long the models take to load, on one thread.
-//! `cargo bench --bench parts` prints the figures; nothing here passes or fails.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
+//! What each part costs on one thread, most of them for ten seconds of speech. `cargo bench --bench parts` prints the
+//! figures; nothing here passes or fails.
+#![allow(clippy::unwrap_used, reason = "a measurement")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use common::{cut, demo_profile, engine, living_room, models, seconds, small_models};
+use common::{cut, demo_profile, living_room, models, seconds, small_models};
+use divan::{Bencher, black_box};
+use wakeword::audio::ChannelChoice;
+use wakeword::audio::capture::intake::Intake;
 use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::Mfcc;
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, fbank};
 use wakeword::inference::{MOST_PULSES, PULSE, SPEAKER_FRAMES, VECTOR_DIM};
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
-use wakeword::keyword::encoder::{KeywordEncoder, VECTOR_HOP};
+use wakeword::keyword::encoder::KeywordEncoder;
 use wakeword::models::Models;
 use wakeword::speaker::SpeakerEncoder;
 
 /// Speech that the parts work on.
 const STRETCH: f32 = 10.0;
-/// For how long each part is measured.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Prints the median time of `work`, and of its share in a second of audio.
-fn measure(part: &str, audio: f32, mut work: impl FnMut()) {
-    work();
-    let (started, mut times) = (Instant::now(), Vec::new());
-    while times.len() < 5 || started.elapsed() < PATIENCE {
-        let begun = Instant::now();
-        work();
-        times.push(begun.elapsed().as_secs_f64() * 1000.0);
-    }
-    times.sort_by(f64::total_cmp);
-    let (median, least) = (times[times.len() / 2], times[0]);
-    println!(
-        "{part:40} {median:9.3} ms, at best {least:9.3} ms; {:8.3} ms per second",
-        median / f64::from(audio)
-    );
-}
 
 fn main() {
-    let speech = cut(5.0, 5.0 + STRETCH);
-    measure("models, loaded", 1.0, || drop(black_box(Models::load(None).unwrap())));
-    let (mut vad, hops) = (Vad::new(0.15, 1.0), speech.chunks_exact(HOP));
-    measure("voice activity, 10 s", STRETCH, || hops.clone().for_each(|hop| _ = black_box(vad.push(hop))));
-
-    let (mut log_mel, mut mel) = (LogMel::default(), Frames::new(logmel::BANDS));
-    measure("log-mel features, 10 s", STRETCH, || {
-        mel.clear();
-        speech.windows(logmel::SPAN).step_by(HOP).for_each(|span| log_mel.frame(span, mel.push_zeroed()));
-    });
-    let (mut filterbank, mut bands) = (fbank::Fbank::default(), Frames::new(fbank::BANDS));
-    measure("filterbank, 10 s", STRETCH, || {
-        bands.clear();
-        filterbank.compute_into(speech, &mut bands);
-    });
-    let mut mfcc = Mfcc::default();
-    measure("cepstra, 10 s", STRETCH, || drop(black_box(mfcc.cepstra(speech))));
-
-    for pulses in [1, MOST_PULSES] {
-        let mut stream = models().keyword.stream(pulses);
-        let mut mel = mel.as_slice().chunks_exact(pulses * PULSE * logmel::BANDS).cycle();
-        let (part, audio) = (format!("keyword encoder, {} ms", 80 * pulses), 0.08 * pulses as f32);
-        measure(&part, audio, || _ = black_box(stream.push(mel.next().unwrap())));
-    }
-
-    let vectors = KeywordEncoder::new(&models().keyword).recording(speech);
-    let audio = (vectors.rows() * VECTOR_HOP) as f32 / SAMPLE_RATE as f32;
-    let takes = demo_profile().takes.iter().map(|take| &take.vectors);
-    let matcher = |part: &str, bank: &TemplateBank| {
-        let mut tracker = BankTracker::new(bank);
-        measure(part, audio, || vectors.iter().for_each(|vector| _ = black_box(tracker.push(bank, vector))));
-    };
-    matcher("matching of 1 profile of 5 takes, 10 s", &TemplateBank::new(VECTOR_DIM, takes.clone()));
-    let twenty = std::iter::repeat_n(takes, 20).flatten();
-    matcher("matching of 20 profiles of 5 takes, 10 s", &TemplateBank::new(VECTOR_DIM, twenty));
-    matcher("matching of the cohort, 10 s", &models().cohort.vectors);
-
-    let (mut speaker, span) = (SpeakerEncoder::default(), seconds(SPEAKER_FRAMES as f32 / 100.0));
-    for (size, models) in [("", models()), (" of the small encoder", &small_models())] {
-        measure(&format!("speaker embedding{size}, 0.8 s"), 0.8, || {
-            black_box(speaker.embed(&models.speaker, speech, 0..span));
-        });
-    }
-
-    let mut engine = engine(&[demo_profile().clone()]);
-    let mut listen = |sound: &str, audio: &[f32]| {
-        engine.reset();
-        measure(&format!("engine, {sound}"), audio.len() as f32 / SAMPLE_RATE as f32, || {
-            engine.push(audio, |event| _ = black_box(event));
-        });
-    };
-    listen("the whole living room", living_room());
-    let talk = [(2.5, 4.3), (9.1, 11.4), (30.2, 32.5), (45.7, 48.3), (52.5, 54.7)];
-    listen("sentences without a pause", &talk.map(|(start, end)| cut(start, end)).concat());
-    listen("music", &cut(21.6, 26.2).repeat(3));
-    listen("steady noise, -35 dBFS", &noise(-35.0));
-    listen("a quiet room, -65 dBFS", &noise(-65.0));
+    divan::Divan::default().max_time(std::time::Duration::from_secs(2)).config_with_args().main();
 }
 
-/// White noise of so many dBFS, as long as the other stretches.
+fn speech() -> &'static [f32] {
+    cut(5.0, 5.0 + STRETCH)
+}
+
+fn log_mel() -> Frames {
+    let (mut log_mel, mut mel) = (LogMel::default(), Frames::new(logmel::BANDS));
+    speech().windows(logmel::SPAN).step_by(HOP).for_each(|span| log_mel.frame(span, mel.push_zeroed()));
+    mel
+}
+
+#[divan::bench]
+fn models_loaded(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| Models::load(None).unwrap());
+}
+
+/// From the callback's blocks of 10 ms to the reader.
+#[divan::bench]
+fn ring_10_s(bencher: Bencher<'_, '_>) {
+    let (mut intake, mut outlet) = Intake::new(SAMPLE_RATE as u32, 1, ChannelChoice::Mix);
+    let mut heard = Vec::with_capacity(HOP);
+    let mut now_us = 0;
+    bencher.bench_local(move || {
+        for hop in speech().chunks_exact(HOP) {
+            now_us += 10_000;
+            intake.push(hop, now_us, 10_000);
+            heard.clear();
+            outlet.take(&mut heard);
+            black_box(&heard);
+        }
+    });
+}
+
+#[divan::bench]
+fn features_voice_activity_10_s(bencher: Bencher<'_, '_>) {
+    let mut vad = Vad::new(0.15, 1.0);
+    bencher.bench_local(move || speech().chunks_exact(HOP).for_each(|hop| _ = black_box(vad.push(hop))));
+}
+
+#[divan::bench]
+fn features_log_mel_10_s(bencher: Bencher<'_, '_>) {
+    let (mut log_mel, mut bands) = (LogMel::default(), [0.0; logmel::BANDS]);
+    bencher.bench_local(move || {
+        for span in speech().windows(logmel::SPAN).step_by(HOP) {
+            log_mel.frame(span, black_box(&mut bands));
+        }
+    });
+}
+
+#[divan::bench]
+fn features_filterbank_10_s(bencher: Bencher<'_, '_>) {
+    let (mut filterbank, mut bands) = (fbank::Fbank::default(), Frames::new(fbank::BANDS));
+    bencher.bench_local(move || {
+        bands.clear();
+        filterbank.compute_into(speech(), &mut bands);
+    });
+}
+
+#[divan::bench]
+fn features_cepstra_10_s(bencher: Bencher<'_, '_>) {
+    let mut mfcc = Mfcc::default();
+    bencher.bench_local(move || mfcc.cepstra(speech()));
+}
+
+/// Pulses of 80 ms at a time.
+#[divan::bench(args = [1, MOST_PULSES])]
+fn keyword_encoder_10_s(bencher: Bencher<'_, '_>, pulses: usize) {
+    let (mel, mut stream) = (log_mel(), models().keyword.stream(pulses));
+    bencher.bench_local(move || {
+        for some in mel.as_slice().chunks_exact(pulses * PULSE * logmel::BANDS) {
+            black_box(stream.push(some));
+        }
+    });
+}
+
+/// Profiles of five takes.
+#[divan::bench(args = [1, 20])]
+fn matcher_10_s(bencher: Bencher<'_, '_>, profiles: usize) {
+    let takes = demo_profile().takes.iter().map(|take| &take.vectors);
+    matching(bencher, &TemplateBank::new(VECTOR_DIM, std::iter::repeat_n(takes, profiles).flatten()));
+}
+
+#[divan::bench]
+fn matcher_cohort_10_s(bencher: Bencher<'_, '_>) {
+    matching(bencher, &models().cohort.vectors);
+}
+
+fn matching(bencher: Bencher<'_, '_>, bank: &TemplateBank) {
+    let vectors = KeywordEncoder::new(&models().keyword).recording(speech());
+    let mut tracker = BankTracker::new(bank);
+    bencher.bench_local(move || vectors.iter().for_each(|vector| _ = black_box(tracker.push(bank, vector))));
+}
+
+#[divan::bench(args = ["whole", "small"])]
+fn speaker_embedding(bencher: Bencher<'_, '_>, encoder: &str) {
+    let models: Arc<Models> = if encoder == "whole" { models().clone() } else { small_models() };
+    let (mut speaker, span) = (SpeakerEncoder::default(), seconds(SPEAKER_FRAMES as f32 / 100.0));
+    bencher.bench_local(move || speaker.embed(&models.speaker, speech(), 0..span));
+}
+
+#[divan::bench(args = ["sentences", "music", "steady noise, -35 dBFS", "a quiet room, -65 dBFS"])]
+fn engine_10_s(bencher: Bencher<'_, '_>, sound: &str) {
+    let mut audio = match sound {
+        "sentences" => {
+            let talk = [(2.5, 4.3), (9.1, 11.4), (30.2, 32.5), (45.7, 48.3), (52.5, 54.7)];
+            talk.map(|(start, end)| cut(start, end)).concat()
+        }
+        "music" => cut(21.6, 26.2).repeat(3),
+        "steady noise, -35 dBFS" => noise(-35.0),
+        _ => noise(-65.0),
+    };
+    audio.truncate(seconds(STRETCH));
+    listening(bencher, audio);
+}
+
+#[divan::bench]
+fn engine_living_room_61_s(bencher: Bencher<'_, '_>) {
+    listening(bencher, living_room().to_vec());
+}
+
+fn listening(bencher: Bencher<'_, '_>, audio: Vec<f32>) {
+    let mut engine = common::engine(&[demo_profile().clone()]);
+    bencher.bench_local(move || engine.push(&audio, |event| _ = black_box(event)));
+}
+
+/// White noise of so many dBFS.
 fn noise(dbfs: f32) -> Vec<f32> {
     let mut random = fastrand::Rng::with_seed(1);
     let amplitude = 3f32.sqrt() * 10f32.powf(dbfs / 20.0);
