@@ -51,6 +51,16 @@ fn room(home: &Home) -> Running {
     home.start_playing(&file)
 }
 
+/// A daemon that listens, with all that it needs. Dropped in this order's reverse.
+fn listening(config: &str) -> (MutexGuard<'static, ()>, Home, Running, Daemon) {
+    let alone = alone();
+    let home = home_with(16_000, 1);
+    let room = room(&home);
+    let mut daemon = Daemon::start(&home, config);
+    daemon.wait_until_it_hears();
+    (alone, home, room, daemon)
+}
+
 /// What a client of the bus says to a question about the daemon.
 fn busctl(home: &Home, arguments: &[&str]) -> std::process::Output {
     home.command("busctl").arg("--user").args(arguments).output().unwrap()
@@ -231,11 +241,7 @@ fn a_microphone_in_use_never_stays_unheard_once_it_is_free() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_machine_that_slept_never_wakes_up_deaf() {
-    let _alone = alone();
-    let home = home_with(16_000, 1);
-    let _room = room(&home);
-    let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_until_it_hears();
+    let (_alone, home, _room, mut daemon) = listening(QUIET);
     common::sleep::pretend(daemon.id(), &home.path(""));
     let slept = format!("slept for {}", common::sleep::SECONDS);
     daemon.wait("the sleep", |event| event["last_error"].as_str().is_some_and(|text| text.contains(&slept)));
@@ -246,11 +252,7 @@ fn a_machine_that_slept_never_wakes_up_deaf() {
 
 #[test]
 fn an_overloaded_machine_never_makes_it_wrong_or_larger_or_silent_about_what_it_lost() {
-    let _alone = alone();
-    let home = home_with(16_000, 1);
-    let _room = room(&home);
-    let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_until_it_hears();
+    let (_alone, home, _room, mut daemon) = listening(QUIET);
     wait_for_name(&home);
     home.play(&home.path("phrase.wav"));
     let calm = daemon.wait_for_wake();
@@ -258,22 +260,22 @@ fn an_overloaded_machine_never_makes_it_wrong_or_larger_or_silent_about_what_it_
 
     let load = Load::on_every_core(&home);
     // The sound server of such a machine may lose some of it: then it is said again.
-    for _ in 0..6 {
+    let mut said = 1;
+    while said < 7 && daemon.detections().len() < 4 {
         home.play(&home.path("stranger.wav"));
         home.play(&home.path("phrase.wav"));
-        if daemon.detections().len() >= 4 {
-            break;
-        }
+        said += 1;
     }
     drop(load);
     let detections = daemon.detections();
-    assert!(detections.len() >= 4, "it woke {} times", detections.len());
+    assert!((4..=said).contains(&detections.len()), "it woke {} times of {said}", detections.len());
     let score = |event: &Value| event["score"].as_f64().unwrap();
     for event in &detections {
-        assert_eq!(event["user"], "anna", "{event}");
         assert!((score(event) - score(&calm)).abs() < 0.3, "{event}, not {calm}");
     }
 
+    let lost = || property(&home, "LostSamples").split(' ').nth(1).unwrap().parse::<u64>().unwrap();
+    let before_that = lost();
     // So overloaded that it does not run at all, each time for longer than the sound system keeps audio.
     for _ in 0..4 {
         signal(daemon.id(), Signal::STOP);
@@ -281,11 +283,8 @@ fn an_overloaded_machine_never_makes_it_wrong_or_larger_or_silent_about_what_it_
         signal(daemon.id(), Signal::CONT);
         std::thread::sleep(Duration::from_millis(800));
     }
-    let lost = || property(&home, "LostSamples").split(' ').nth(1).and_then(|count| count.parse().ok());
-    wait_until("the loss to be told", || lost().is_some_and(|count: u64| count > 16_000));
-    daemon.wait("the complaint", |event| {
-        event["last_error"].as_str().is_some_and(|text| text.contains("audio is lost"))
-    });
+    wait_until("the loss to be told", || lost() > before_that + 16_000);
+    wait_until("the complaint", || property(&home, "LastError").contains("audio is lost"));
     home.play(&home.path("phrase.wav"));
     daemon.wait_for_wake();
     let grown = daemon.resident_mib() - before;
@@ -373,11 +372,7 @@ fn signals_and_the_service_manager_are_never_ignored() {
 
 #[test]
 fn a_voice_enrolled_while_it_runs_never_stays_unknown() {
-    let _alone = alone();
-    let home = home_with(16_000, 1);
-    let _room = room(&home);
-    let mut daemon = Daemon::start(&home, "[detection]\nhousehold = true\n");
-    daemon.wait_until_it_hears();
+    let (_alone, home, _room, mut daemon) = listening("[detection]\nhousehold = true\n");
     // Slowed down, the owner sounds like a larger person.
     write_wav(&home.path("other.wav"), &stretch(cut(17.5, 21.0), 1.25), PLAIN);
     let other_voice = |daemon: &mut Daemon| {
@@ -405,11 +400,7 @@ fn a_voice_enrolled_while_it_runs_never_stays_unknown() {
 
 #[test]
 fn a_muted_daemon_never_listens_and_never_stays_muted_for_a_client_that_left() {
-    let _alone = alone();
-    let home = home_with(16_000, 1);
-    let _room = room(&home);
-    let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_until_it_hears();
+    let (_alone, home, _room, mut daemon) = listening(QUIET);
     wait_for_name(&home);
     let (bus, proxy) = client(&home);
     let _cookie: u32 = zbus::block_on(proxy.call("Hold", &("mute", "a test", "tests"))).unwrap();
@@ -435,11 +426,7 @@ fn client(home: &Home) -> (zbus::Connection, zbus::Proxy<'static>) {
 
 #[test]
 fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
-    let _alone = alone();
-    let home = home_with(16_000, 1);
-    let _room = room(&home);
-    let mut daemon = Daemon::start(&home, QUIET);
-    daemon.wait_until_it_hears();
+    let (_alone, home, _room, mut daemon) = listening(QUIET);
     wait_for_name(&home);
     let (_bus, proxy) = client(&home);
     home.play(&home.path("phrase.wav"));

@@ -48,10 +48,9 @@ pub struct KeywordEncoder {
     frames: usize,
     /// Index of the block being filled.
     block: usize,
-    /// Index of the block whose vector comes next, and of the one that would continue what the network has seen.
-    told: usize,
+    /// Index of the block that would continue what the network has seen.
     next: usize,
-    /// Vectors of the blocks between these, which were encoded together.
+    /// Vectors of the blocks before it that were not told yet: they were encoded together.
     vectors: VecDeque<[f32; VECTOR_DIM]>,
 }
 
@@ -71,7 +70,6 @@ impl KeywordEncoder {
             heard: 0,
             frames: 0,
             block: 0,
-            told: 0,
             next: 0,
             vectors: VecDeque::with_capacity(MOST_PULSES),
         };
@@ -84,7 +82,7 @@ impl KeywordEncoder {
         self.stream.copy_from(&self.silent);
         self.samples.clear();
         self.vectors.clear();
-        (self.origin, self.heard, self.frames, self.block, self.told, self.next) = (0, 0, 0, 0, 0, 0);
+        (self.origin, self.heard, self.frames, self.block, self.next) = (0, 0, 0, 0, 0);
     }
 
     /// Takes the next samples, at most [`MOST_AHEAD`], to be heard from [`Self::hear`] on.
@@ -136,18 +134,17 @@ impl KeywordEncoder {
     fn tell(&mut self, end: usize, sink: &mut impl FnMut(Output<'_>)) {
         let oldest = self.block.saturating_sub(KEPT);
         let mut warm_up = 0;
-        if self.told < oldest {
+        if self.next - self.vectors.len() < oldest {
             self.vectors.clear();
-            (self.told, self.next) = (oldest, oldest);
+            self.next = oldest;
             warm_up = WARM_UP;
             sink(Output::Gap(oldest + WARM_UP));
         }
-        while self.told <= self.block {
+        while self.next - self.vectors.len() <= self.block {
             let Some(vector) = self.vectors.pop_front() else {
                 self.encode(end);
                 continue;
             };
-            self.told += 1;
             if warm_up > 0 {
                 warm_up -= 1;
             } else {
