@@ -18,3 +18,4 @@ pub mod profile;
 pub mod service;
 pub mod speaker;
 pub mod store;
+pub mod text;

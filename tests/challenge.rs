@@ -1,63 +1,25 @@
 //! The Auto-KWS 2021 contract: `wakeword batch autokws` and the submission folder `enroll/challenge`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod common;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
+use common::{PLAIN, Row, repository, rows, write_wav};
 use serde_json::Value;
 use tempfile::TempDir;
-use wakeword::audio::read_clip;
+use wakeword::features::SAMPLE_RATE;
 
-const RATE: u32 = 16_000;
 /// Silence kept around a cut-out, in seconds.
 const MARGIN: f32 = 0.3;
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// Rows of the demo recording: what is said from when to when, and whether it should wake.
-struct Row {
-    start: f32,
-    end: f32,
-    wake: bool,
-    kind: &'static str,
-}
-
-fn rows() -> Vec<Row> {
-    let row = |line: &'static str| {
-        let fields: Vec<_> = line.split('\t').collect();
-        let [start, end] = [0, 1].map(|field| fields[field].parse().unwrap());
-        Row { start, end, wake: fields[4] == "accept", kind: fields[5] }
-    };
-    include_str!("../enroll/demo/living-room.tsv").lines().skip(1).map(row).collect()
-}
-
-fn living_room() -> &'static [f32] {
-    static SAMPLES: OnceLock<Vec<f32>> = OnceLock::new();
-    SAMPLES.get_or_init(|| read_clip(&repository("enroll/demo/living-room.flac")).unwrap().samples)
-}
-
 fn cut(row: &Row) -> &'static [f32] {
-    let sample = |seconds: f32| (seconds * RATE as f32) as usize;
-    &living_room()[sample(row.start - MARGIN)..sample(row.end + MARGIN).min(living_room().len())]
-}
-
-fn write_wav(path: &Path, samples: &[f32]) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut wav = hound::WavWriter::create(path, spec).unwrap();
-    samples.iter().for_each(|sample| wav.write_sample((sample * 32_767.0) as i16).unwrap());
-    wav.finalize().unwrap();
+    common::cut(row.seconds.start - MARGIN, row.seconds.end + MARGIN)
 }
 
 /// Makes `folder` with the five takes of the demo voice.
@@ -74,8 +36,8 @@ fn write_tests(folder: &Path, wanted: impl Fn(&Row) -> bool) -> Vec<(String, boo
     fs::create_dir_all(folder).unwrap();
     let mut written = Vec::new();
     for row in rows().iter().filter(|row| wanted(row)) {
-        let name = format!("{}-{:04.1}.wav", row.kind, row.start);
-        write_wav(&folder.join(&name), cut(row));
+        let name = format!("{}-{:04.1}.wav", row.kind, row.seconds.start);
+        write_wav(&folder.join(&name), cut(row), PLAIN);
         written.push((name, row.wake));
     }
     written.sort();
@@ -274,19 +236,40 @@ fn shards_put_together_never_differ_from_one_run() {
     }
 }
 
+#[test]
+fn contradicting_labels_are_refused_and_byte_order_marks_are_not() {
+    let folder = TempDir::new().unwrap();
+    let dataset = folder.path().join("dataset");
+    write_takes(&dataset.join("P/enroll"));
+    let truth = write_tests(&dataset.join("P/test"), phrases);
+    let solution = folder.path().join("solution");
+    fs::create_dir(&solution).unwrap();
+    let score = |labels: String| {
+        fs::write(solution.join("P_test_labels.txt"), labels).unwrap();
+        let arguments = ["batch", "autokws", "dataset", "--out", "out", "--solution", "solution"];
+        run(Command::new(cargo_bin!("wakeword")).args(arguments).current_dir(folder.path()))
+    };
+    let output = score(format!("\u{feff}{}{}", lines(&truth), lines(&truth[..1])));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = score(lines(&truth) + &lines(&[(truth[0].0.clone(), !truth[0].1)]));
+    assert_eq!(output.status.code(), Some(1));
+    let place = format!("P_test_labels.txt:{}: ", truth.len() + 1);
+    assert!(stderr(&output).contains(&place) && stderr(&output).contains("the other label"), "{output:?}");
+}
+
 /// Files that no recorder writes, with what the warning has to name. All but those in `KEPT_OUT` get a line.
 fn write_bad_tests(folder: &Path) {
     let phrase = cut(&rows()[1]);
-    write_wav(&folder.join("a-good.wav"), phrase);
+    write_wav(&folder.join("a-good.wav"), phrase, PLAIN);
     fs::write(folder.join("b-corrupt.wav"), b"this is no recording at all").unwrap();
     fs::write(folder.join("c-empty.wav"), b"").unwrap();
-    write_wav(&folder.join("d-no-samples.wav"), &[]);
-    write_wav(&folder.join("e-0.19s.wav"), &phrase[..RATE as usize * 19 / 100]);
-    write_wav(&folder.join("f-silence.wav"), &vec![0.0; RATE as usize]);
+    write_wav(&folder.join("d-no-samples.wav"), &[], PLAIN);
+    write_wav(&folder.join("e-0.19s.wav"), &phrase[..SAMPLE_RATE * 19 / 100], PLAIN);
+    write_wav(&folder.join("f-silence.wav"), &vec![0.0; SAMPLE_RATE], PLAIN);
     let whole = fs::read(folder.join("a-good.wav")).unwrap();
     fs::write(folder.join("g-header-cut.wav"), &whole[..30]).unwrap();
     fs::write(folder.join("h-photo.wav"), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();
-    write_wav(&folder.join("i-good.wav"), phrase);
+    write_wav(&folder.join("i-good.wav"), phrase, PLAIN);
     for name in KEPT_OUT {
         fs::write(folder.join(name), b"not a test file").unwrap();
     }
@@ -337,7 +320,7 @@ fn a_bad_enrolment_recording_never_stops_a_run() {
     let (enroll, test) = (folder.path().join("P/enroll"), folder.path().join("P/test"));
     write_takes(&enroll);
     fs::write(enroll.join("3.wav"), b"damaged").unwrap();
-    write_wav(&enroll.join("4.wav"), &vec![0.0; RATE as usize]);
+    write_wav(&enroll.join("4.wav"), &vec![0.0; SAMPLE_RATE], PLAIN);
     let truth = write_tests(&test, phrases);
     let submission = Submission::new();
     let (work, predictions) = (folder.path().join("work"), folder.path().join("out/P_predictions.txt"));

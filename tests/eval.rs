@@ -23,11 +23,23 @@ fn folder() -> TempDir {
     folder
 }
 
-fn eval(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+fn eval(folder: &Path, arguments: &[&str]) -> Ended {
+    eval_in(folder, "sets/demo", arguments)
+}
+
+fn eval_in(folder: &Path, dataset: &str, arguments: &[&str]) -> Ended {
+    let dataset = ["eval", "--dataset", dataset, "--takes", "enroll"];
+    run(folder, &[&dataset[..], arguments].concat())
+}
+
+/// Exit status, standard output and standard error.
+type Ended = (Option<i32>, String, String);
+
+/// Runs the program in `folder`.
+fn run(folder: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(cargo_bin!("wakeword"));
-    command.args(["eval", "--dataset", "sets/demo", "--config", "enroll"]).args(arguments).env_clear();
-    command.env("WAKEWORD_CONFIG", "/dev/null").stdin(Stdio::null()).current_dir(folder);
-    let output = command.output().unwrap();
+    command.args(arguments).env_clear().env("WAKEWORD_CONFIG", "/dev/null");
+    let output = command.stdin(Stdio::null()).current_dir(folder).output().unwrap();
     let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     (output.status.code(), out, error)
 }
@@ -83,21 +95,9 @@ fn a_wrong_decision_never_goes_uncounted() {
     let (code, out, error) = eval(folder.path(), &["--dataset", "sets/demo2", "--split", "two"]);
     assert_eq!(code, Some(2), "an option given twice: {out}{error}");
 
-    let mut command = Command::new(cargo_bin!("wakeword"));
-    command.args([
-        "eval",
-        "--dataset",
-        "sets/demo2/",
-        "--config",
-        "enroll",
-        "--split",
-        "two",
-        "--log-outputs",
-    ]);
-    let output = command.env_clear().env("WAKEWORD_CONFIG", "/dev/null").current_dir(folder.path());
-    let output = output.output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (code, out, error) = eval_in(folder.path(), "sets/demo2/", &["--split", "two", "--log-outputs"]);
+    assert_eq!(code, Some(0), "{error}");
+    let result: Value = serde_json::from_str(&out).unwrap();
     let decisions = lines.len() as f64; // less the header, and one acceptance more
     assert_eq!(result["wer"].as_f64(), Some(2.0 / decisions), "{result}");
     assert_eq!(result["miss_rate"].as_f64(), Some(0.2), "{result}");
@@ -125,12 +125,28 @@ fn chunks_that_would_lose_phrases_are_never_tried() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "results of nothing were written");
 }
 
+#[test]
+fn config_names_the_takes_where_takes_are_not_named() {
+    let folder = folder();
+    let run = |option| {
+        run(folder.path(), &["eval", "--dataset", "sets/demo", option, "enroll", "--split", "living-room"])
+    };
+    let [old, new] = ["--config", "--takes"].map(run);
+    assert_eq!((new.0, old.0), (Some(0), Some(0)), "{}{}", new.2, old.2);
+    let decisions = |(_, out, _): &Ended| serde_json::from_str::<Value>(out).unwrap()["decisions"].clone();
+    assert_eq!(decisions(&old), decisions(&new));
+    let (code, _, error) =
+        self::run(folder.path(), &["eval", "--dataset", "sets/demo", "--split", "living-room"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("--takes"), "{error}");
+}
+
 /// A dataset of one task in `folder`: the demo voice, with clips out of the living room, and the table of them.
 fn trials(folder: &Path) -> Vec<String> {
     let task = folder.join("tasks/demo");
     fs::create_dir_all(task.join("test")).unwrap();
     symlink(repository("enroll/demo/enroll"), task.join("enroll")).unwrap();
-    let mut lines = vec!["task\tspeaker\tkind\tname".to_owned()];
+    let mut lines = vec!["task\towner\tkind\tname".to_owned()];
     let clips = common::rows().into_iter().filter(|row| row.kind != "noise");
     for (number, row) in clips.enumerate() {
         let name = format!("{number}.wav");
@@ -149,13 +165,8 @@ fn trials(folder: &Path) -> Vec<String> {
     lines
 }
 
-fn eval_trials(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(cargo_bin!("wakeword"));
-    command.args(["eval", "trials", "tasks", "--table", "table.tsv"]).args(arguments).env_clear();
-    command.env("WAKEWORD_CONFIG", "/dev/null").stdin(Stdio::null()).current_dir(folder);
-    let output = command.output().unwrap();
-    let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    (output.status.code(), out, error)
+fn eval_trials(folder: &Path, arguments: &[&str]) -> Ended {
+    run(folder, &[&["eval", "trials", "tasks", "--table", "table.tsv"], arguments].concat())
 }
 
 #[test]
@@ -352,6 +363,10 @@ fn trials_that_contradict_each_other_are_never_counted() {
         (lines.join("\n").replace(last.as_str(), ""), "not in the table"),
         (lines.join("\n").replace("kind", "sort"), "no column \"kind\""),
         (lines.join("\n") + "\ndemo", "fewer fields"),
+        (
+            lines.join("\n").replacen("anna", "bert", 1),
+            "the owner of task demo is \"anna\" here and \"bert\"",
+        ),
     ];
     for (table, reason) in tables {
         fs::write(folder.path().join("table.tsv"), table).unwrap();
@@ -367,6 +382,50 @@ fn trials_that_contradict_each_other_are_never_counted() {
     assert!(error.contains("0.wav"), "{error}");
     let result: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(result["conditions"][0]["rates"]["trials"], lines.len() - 2);
+}
+
+#[test]
+fn tables_of_spreadsheets_and_older_tables_are_read() {
+    let folder = TempDir::new().unwrap();
+    let lines = trials(folder.path());
+    let run = |table: String| {
+        fs::write(folder.path().join("table.tsv"), table).unwrap();
+        let (code, out, error) = eval_trials(folder.path(), &["--json", "--scores", "scores.csv"]);
+        assert_eq!(code, Some(0), "{error}");
+        (out, fs::read_to_string(folder.path().join("scores.csv")).unwrap())
+    };
+    let plain = run(lines.join("\n"));
+    assert_eq!(run(format!("\u{feff}{}", lines.join("\r\n"))), plain);
+    assert_eq!(run(lines.join("\n").replacen("owner", "speaker", 1)), plain);
+    // With both columns, `speaker` is whoever speaks in the clip.
+    let both = lines.iter().enumerate().map(|(row, line)| match row {
+        0 => format!("speaker\t{line}"),
+        _ => format!("{row}\t{line}"),
+    });
+    assert_eq!(run(both.collect::<Vec<_>>().join("\n")), plain);
+}
+
+#[test]
+fn ranges_that_are_no_ranges_are_refused() {
+    let folder = folder();
+    let set = folder.path().join("sets/ranges");
+    fs::create_dir(&set).unwrap();
+    symlink(repository("enroll/demo/enroll"), set.join("enroll")).unwrap();
+    symlink(repository("enroll/demo/living-room.flac"), set.join("room.flac")).unwrap();
+    let rows = [
+        ("nan\t2\thello\taccept", "no range"),
+        ("1\tinf\thello\taccept", "no range"),
+        ("-1\t2\thello\taccept", "no range"),
+        ("2\t1\thello\taccept", "no range"),
+        ("1\t2\thello\tmaybe", "accept or refuse"),
+        ("1\t2\thello\taccept\n1.0\t2.0\thello\trefuse", "room.tsv:3: 1.0 to 2.0 s has the other label"),
+    ];
+    for (row, reason) in rows {
+        fs::write(set.join("room.tsv"), format!("\u{feff}start_s\tend_s\ttext\texpected\n{row}\n")).unwrap();
+        let (code, _, error) = eval_in(folder.path(), "sets/ranges", &["--split", "room"]);
+        assert_eq!(code, Some(1), "{row}: {error}");
+        assert!(error.contains(reason) && error.contains("room.tsv:"), "{row}: {error}");
+    }
 }
 
 #[test]

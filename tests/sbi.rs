@@ -75,7 +75,7 @@ fn no_recording_is_left_without_a_line_or_given_words_that_it_does_not_hold() {
     // The folder works wherever it is.
     fs::rename(at("image"), at("elsewhere")).unwrap();
 
-    let mut list = String::from("\r\n");
+    let mut list = String::from("\u{feff}\r\n");
     let mut expected = String::new();
     for (number, row) in
         rows().iter().filter(|row| !matches!(row.kind, "near-miss" | "other-voice")).enumerate()

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::without_mark;
+
 /// Weight of the false-alarm rate in the score.
 const FALSE_ALARM_WEIGHT: f64 = 9.0;
 
@@ -43,6 +45,16 @@ pub enum LabelError {
         /// Counted from one.
         line: usize,
     },
+    /// Two labels of one file that differ.
+    #[error("{path}:{line}: {name:?} has the other label in a line before")]
+    Contradiction {
+        /// The file of labels.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// The test file.
+        name: OsString,
+    },
     /// A test file has no label.
     #[error("{path}: no label for {name:?}")]
     Missing {
@@ -57,7 +69,7 @@ pub enum LabelError {
 pub fn read_labels(path: &Path) -> Result<Labels, LabelError> {
     let bytes = std::fs::read(path).map_err(|source| LabelError::Read { path: path.into(), source })?;
     let mut labels = Labels::new();
-    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+    for (index, line) in without_mark(&bytes).split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
@@ -69,7 +81,10 @@ pub fn read_labels(path: &Path) -> Result<Labels, LabelError> {
             b"1" => true,
             _ => return Err(wrong()),
         };
-        labels.insert(OsStr::from_bytes(line[..split].trim_ascii_end()).to_owned(), label);
+        let name = OsStr::from_bytes(line[..split].trim_ascii_end()).to_owned();
+        if labels.insert(name.clone(), label).is_some_and(|before| before != label) {
+            return Err(LabelError::Contradiction { path: path.into(), line: index + 1, name });
+        }
     }
     Ok(labels)
 }

@@ -17,6 +17,7 @@ use wakeword::batch::shard::Shard;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::store::{Store, StoreError};
+use wakeword::text::without_mark;
 
 use super::{Context, Outcome, output};
 
@@ -191,7 +192,7 @@ fn merge(results: &[PathBuf], json: bool) -> anyhow::Result<Outcome> {
     let (mut runs, mut recordings) = (Vec::new(), Vec::new());
     for path in results {
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let printed = serde_json::from_slice(&bytes).with_context(|| {
+        let printed = serde_json::from_slice(without_mark(&bytes)).with_context(|| {
             format!("{}: not what `batch autokws` or `eval streams` prints with --json", path.display())
         })?;
         match printed {

@@ -107,16 +107,16 @@ pub enum Outcome {
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    // The programs whose options `eval` shares call a part of the dataset its configuration.
-    let part = match cli.command {
+    // The programs whose options `eval` shares call the folder of takes a configuration.
+    let takes = match cli.command {
         Command::Eval(ref args)
-            if args.names_a_part() && matches.value_source("config") == Some(ValueSource::CommandLine) =>
+            if args.config_is_takes() && matches.value_source("config") == Some(ValueSource::CommandLine) =>
         {
             std::mem::replace(&mut cli.config, std::env::var_os("WAKEWORD_CONFIG").map(PathBuf::from))
         }
         _ => None,
     };
-    match run(cli, part) {
+    match run(cli, takes) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Partial) => ExitCode::from(3),
         Ok(Outcome::Interrupted(signal)) => ExitCode::from(128 + signal),
@@ -128,7 +128,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, part: Option<PathBuf>) -> anyhow::Result<Outcome> {
+fn run(cli: Cli, takes: Option<PathBuf>) -> anyhow::Result<Outcome> {
     let context = || Context::new(cli.config.as_deref(), cli.store.clone());
     match cli.command {
         Command::Enroll(args) => enroll::run(&context()?, args),
@@ -137,7 +137,7 @@ fn run(cli: Cli, part: Option<PathBuf>) -> anyhow::Result<Outcome> {
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Speakers(args) => speakers::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
-        Command::Eval(args) => eval::run(&context()?, &args, part.as_deref()),
+        Command::Eval(args) => eval::run(&context()?, &args, takes.as_deref()),
         Command::Sbi(args) => sbi::run(&context()?, args),
         Command::Run(args) => run::run(cli.config, cli.store, args),
         Command::Doctor(args) => doctor::run(cli.config.as_deref(), cli.store, args),

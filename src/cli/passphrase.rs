@@ -27,6 +27,8 @@ pub fn ask(file: Option<&Path>, new: bool) -> anyhow::Result<String> {
 fn first_line(source: impl std::io::Read) -> std::io::Result<String> {
     let mut line = String::new();
     std::io::BufReader::new(source.take(MOST)).read_line(&mut line)?;
+    // Windows's editors put a byte-order mark in front of the text.
+    let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 

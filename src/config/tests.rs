@@ -76,6 +76,7 @@ fn no_setting_is_missing_from_the_example() {
 fn an_empty_file_never_differs_from_no_file() {
     assert_eq!(read("").unwrap(), Config::default());
     assert_eq!(read("# nothing\n\n").unwrap(), Config::default());
+    assert!(read("\u{feff}[detection]\nhousehold = true\n").unwrap().detection.household);
 }
 
 #[test]

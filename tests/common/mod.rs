@@ -141,7 +141,7 @@ pub fn living_room() -> &'static [f32] {
 
 /// The living room between two seconds.
 pub fn cut(from: f32, to: f32) -> &'static [f32] {
-    &living_room()[seconds(from)..seconds(to)]
+    &living_room()[seconds(from)..seconds(to).min(living_room().len())]
 }
 
 pub fn engine(profiles: &[Arc<Profile>]) -> Engine {

@@ -57,13 +57,15 @@ pub enum DatasetError {
     /// A table that is none.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A line of a table that says nothing.
-    #[error("{path}:{line}: expected start and end in seconds, and accept or refuse")]
+    /// A line of a table that cannot be used.
+    #[error("{path}:{line}: {reason}")]
     Line {
         /// The table.
         path: PathBuf,
         /// Counted from one.
         line: usize,
+        /// What is wrong.
+        reason: String,
     },
     /// More than one phrase to accept, for one enrolment.
     #[error(
@@ -120,23 +122,35 @@ fn tables(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(paths)
 }
 
+/// Seconds as samples at 16 kHz, if both are positions in a recording and the end comes last.
+fn range(start: &str, end: &str) -> Option<Range<u64>> {
+    let [start, end] = [start, end].map(|text| text.parse::<f64>().ok());
+    let (start, end) = start.zip(end)?;
+    let sample = |seconds: f64| (seconds * SAMPLE_RATE as f64) as u64;
+    (0.0 <= start && start < end && end.is_finite()).then(|| sample(start)..sample(end))
+}
+
 fn read_table(path: &Path, phrase: &mut Option<String>) -> Result<Recording, DatasetError> {
     let recording = ["flac", "wav"].map(|ending| path.with_extension(ending));
     let recording = recording.into_iter().find(|path| path.is_file());
     let recording = recording.ok_or_else(|| DatasetError::NoRecording(path.into()))?;
-    let table = Table::read(path, ["start_s", "end_s", "text", "expected"])?;
+    let table = Table::read(path, [&["start_s"], &["end_s"], &["text"], &["expected"]])?;
     let mut segments = Vec::new();
     for (number, [start, end, found, expected]) in table.rows {
-        let wrong = || DatasetError::Line { path: path.into(), line: number };
-        let sample = |text: &str| {
-            let seconds: f64 = text.parse().map_err(|_| wrong())?;
-            Ok::<u64, DatasetError>((seconds * SAMPLE_RATE as f64) as u64)
-        };
+        let wrong = |reason| DatasetError::Line { path: path.into(), line: number, reason };
+        let samples = range(&start, &end).ok_or_else(|| {
+            wrong(format!(
+                "{start:?} to {end:?} is no range: give seconds from the beginning, the start first"
+            ))
+        })?;
         let accept = match &*expected {
             "accept" => true,
             "refuse" => false,
-            _ => return Err(wrong()),
+            _ => return Err(wrong(format!("expected is {expected:?}; it is accept or refuse"))),
         };
+        if segments.iter().any(|other: &Segment| other.samples == samples && other.accept != accept) {
+            return Err(wrong(format!("{start} to {end} s has the other label in a line before")));
+        }
         match phrase {
             _ if !accept => {}
             None => *phrase = Some(found),
@@ -146,7 +160,7 @@ fn read_table(path: &Path, phrase: &mut Option<String>) -> Result<Recording, Dat
                 return Err(DatasetError::Phrases { path: path.into(), line: number, found, phrase });
             }
         }
-        segments.push(Segment { samples: sample(&start)?..sample(&end)?, accept });
+        segments.push(Segment { samples, accept });
     }
     Ok(Recording { path: recording, segments })
 }

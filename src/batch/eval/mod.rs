@@ -3,9 +3,11 @@
 pub mod chunks;
 pub mod condition;
 pub mod dataset;
+pub mod decision;
 pub mod det;
 pub mod measures;
 pub mod outcome;
+pub mod rates;
 pub mod streams;
 mod table;
 pub mod trials;

@@ -1,6 +1,9 @@
 //! Tab-separated tables with a line of titles.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use crate::text::without_mark;
 
 /// A table that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,17 +43,23 @@ pub struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// The columns with the titles `columns`, wherever they are; empty lines are passed over.
-    pub fn read(path: &Path, columns: [&'static str; N]) -> Result<Self, TableError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| TableError::Io { path: path.into(), source })?;
+    /// The columns in any order, each by the first of its titles that the table has. Empty lines do not count; a
+    /// byte-order mark is passed over.
+    pub fn read(path: &Path, columns: [&[&'static str]; N]) -> Result<Self, TableError> {
+        let failed = |source| TableError::Io { path: path.into(), source };
+        let bytes = std::fs::read(path).map_err(failed)?;
+        let text = std::str::from_utf8(without_mark(&bytes))
+            .map_err(|_| failed(std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text")))?;
         let mut lines = text.lines();
         let titles: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
         let mut places = [0; N];
         for (place, column) in places.iter_mut().zip(columns) {
-            let found = titles.iter().position(|title| title.trim() == column);
-            let missing = || TableError::Column { path: path.into(), column, needed: columns.join(", ") };
-            *place = found.ok_or_else(missing)?;
+            let mut found = column.iter().map(|name| titles.iter().position(|title| title.trim() == *name));
+            let missing = || {
+                let needed = columns.map(|column| column[0]).join(", ");
+                TableError::Column { path: path.into(), column: column[0], needed }
+            };
+            *place = found.find_map(|place| place).ok_or_else(missing)?;
         }
         let mut rows = Vec::new();
         for (index, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {

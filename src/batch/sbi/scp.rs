@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use crate::text::without_mark;
+
 /// A recording to recognise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Utterance {
@@ -19,7 +21,7 @@ pub struct Utterance {
 pub fn parse(list: &[u8], warn: &dyn Fn(String)) -> Vec<Utterance> {
     let mut seen = HashSet::new();
     let mut utterances = Vec::new();
-    for (index, line) in list.split(|byte| *byte == b'\n').enumerate() {
+    for (index, line) in without_mark(list).split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;

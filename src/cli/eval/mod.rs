@@ -3,6 +3,7 @@
 mod report;
 mod scores;
 pub(super) mod streams;
+mod tables;
 mod trials;
 
 use std::fmt::Write as _;
@@ -29,16 +30,17 @@ use super::{Context, Outcome};
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
 Example:
-  wakeword eval --dataset enroll/demo --config enroll --split living-room --chunk-length-s 5 --stride-length-s 1
+  wakeword eval --dataset enroll/demo --takes enroll --split living-room --chunk-length-s 5 --stride-length-s 1
 
-Enrols the takes in DATASET/CONFIG/ (here --config is the name of that folder; the configuration file is that \
-of WAKEWORD_CONFIG, or the usual one) and listens to DATASET/SPLIT.flac (or .wav), or to all recordings in \
+Enrols the takes in DATASET/TAKES/ and listens to DATASET/SPLIT.flac (or .wav), or to all recordings in \
 DATASET/SPLIT/. Beside each recording lies a table of the same name ending in .tsv with the columns start_s, \
 end_s, text and expected (accept or refuse).
 
 Each line of a table is one decision, and so is each acceptance beside them; the texts are one token each, the \
 phrase or none, so that the word error rate is the share of wrong decisions. In the working directory \
-D_C_S_eval_results.txt is written, and with --log-outputs log_D_C_S_predictions.txt and log_D_C_S_targets.txt.
+D_T_S_eval_results.txt is written, and with --log-outputs log_D_T_S_predictions.txt and log_D_T_S_targets.txt. \
+Programs that share these options call the takes --config; without --takes, a --config on the command line means \
+them here too, and the configuration file is that of WAKEWORD_CONFIG or the usual one.
 
 Every recording is heard whole and in blocks of 10 ms, and with --chunk-length-s in chunks too; exit status 3 \
 says that these differ in any verdict or score, or that a recording could not be read.")]
@@ -62,6 +64,9 @@ struct RecordingsArgs {
     /// Folder of the dataset
     #[arg(long, value_name = "DIR")]
     dataset: String,
+    /// Name of the folder of takes to enrol
+    #[arg(long, value_name = "NAME")]
+    takes: Option<String>,
     /// Name of the recording, or of the folder of recordings
     #[arg(long, value_name = "NAME")]
     split: String,
@@ -77,28 +82,29 @@ struct RecordingsArgs {
 }
 
 impl Args {
-    /// Whether `--config` names a part of a dataset.
-    pub fn names_a_part(&self) -> bool {
-        self.command.is_none()
+    /// Whether `--config` stands for `--takes`, as it does for programs that share the other options.
+    pub fn config_is_takes(&self) -> bool {
+        self.command.is_none() && self.recordings.as_ref().is_some_and(|args| args.takes.is_none())
     }
 }
 
-pub fn run(context: &Context, args: &Args, config: Option<&Path>) -> anyhow::Result<Outcome> {
+pub fn run(context: &Context, args: &Args, takes: Option<&Path>) -> anyhow::Result<Outcome> {
     match (&args.command, &args.recordings) {
         (Some(Command::Trials(args)), _) => trials::run(context, args),
         (Some(Command::Streams(args)), _) => streams::run(context, args),
-        (None, Some(args)) => recordings(context, args, config),
-        (None, None) => anyhow::bail!("say which recordings: --dataset DIR --config NAME --split NAME"),
+        (None, Some(args)) => recordings(context, args, takes),
+        (None, None) => anyhow::bail!("say which recordings: --dataset DIR --takes NAME --split NAME"),
     }
 }
 
-fn recordings(context: &Context, args: &RecordingsArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    let config = config.and_then(Path::to_str).context("say which takes to enrol: --config NAME")?;
-    let dataset = Dataset::read(Path::new(&args.dataset), config, &args.split)?;
+fn recordings(context: &Context, args: &RecordingsArgs, takes: Option<&Path>) -> anyhow::Result<Outcome> {
+    let folder = args.takes.as_deref().or_else(|| takes.and_then(Path::to_str));
+    let folder = folder.context("say which takes to enrol: --takes NAME")?;
+    let dataset = Dataset::read(Path::new(&args.dataset), folder, &args.split)?;
     let recordings = takes::read(std::slice::from_ref(&dataset.takes))?;
     let models = context.models()?;
     let learned = takes::learn(&models, &recordings)?;
-    let profile = Arc::new(Profile::new(config, &dataset.token, &models.fingerprint, learned));
+    let profile = Arc::new(Profile::new(folder, &dataset.token, &models.fingerprint, learned));
     let longest = profile.takes.iter().map(|take| f64::from(take.seconds)).fold(0.0, f64::max);
     let chunks = match (args.chunk_length_s, args.stride_length_s) {
         (Some(chunk), Some(stride)) => Some(Chunks::new(chunk, stride, longest)?),
@@ -137,7 +143,7 @@ fn recordings(context: &Context, args: &RecordingsArgs, config: Option<&Path>) -
     }
 
     let rates = Rates::of(&decisions, &dataset.token);
-    let name = format!("{}_{config}_{}", args.dataset.trim_end_matches('/').replace('/', "_"), args.split);
+    let name = format!("{}_{folder}_{}", args.dataset.trim_end_matches('/').replace('/', "_"), args.split);
     write_files(&name, &rates, args.log_outputs.then_some(&decisions[..]), &dataset.token)?;
     let line = json!({
         "recordings": dataset.recordings.len(),

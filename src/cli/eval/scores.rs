@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use wakeword::batch::autokws;
-use wakeword::batch::eval::trials::Results;
+use wakeword::batch::eval::rates::Results;
 use wakeword::engine::event::Detection;
 
 /// One line a verdict, and one without scores for each trial that came near nothing.
@@ -11,13 +11,13 @@ pub fn csv(results: &[Results<'_>]) -> anyhow::Result<String> {
     // What a verdict holds besides names, and a verdict's values in that order.
     let columns = all().find_map(|(_, one)| one.answer.verdicts.first()).map_or(Ok(Vec::new()), columns)?;
     let mut text = String::new();
-    let titles = ["condition", "task", "speaker", "kind", "clip", "accepted"].map(str::to_owned);
+    let titles = ["condition", "task", "owner", "kind", "clip", "accepted"].map(str::to_owned);
     line(&mut text, titles.into_iter().chain(columns.iter().map(|(title, _)| title.clone())));
     for (condition, one) in all() {
         let file = autokws::file_name(&one.trial.path).to_string_lossy().into_owned();
         let accepted = u8::from(one.answer.accepted).to_string();
-        let names = [condition, &one.task.name, &one.task.speaker, &one.trial.kind, &file, &accepted]
-            .map(String::clone);
+        let names = [condition, &one.task.name, &one.task.owner, one.trial.kind.name(), &file, &accepted]
+            .map(str::to_owned);
         if one.answer.verdicts.is_empty() {
             line(&mut text, names.into_iter().chain(columns.iter().map(|_| String::new())));
             continue;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::audio::{AudioError, SAMPLE_RATE};
-use wakeword::batch::eval::streams::{Rates, Recording, Report};
+use wakeword::batch::eval::streams::{Recording, Report};
 use wakeword::batch::eval::verdict;
 use wakeword::batch::shard::Shard;
 use wakeword::batch::{check_writable, hear_until, write_whole};
@@ -20,6 +20,7 @@ use wakeword::models::Models;
 use wakeword::profile::Profile;
 
 use super::report;
+use super::tables::{SOURCES, sources};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
 
@@ -196,41 +197,4 @@ pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
         writeln!(out, "partial: the run was ended before all was heard")?;
     }
     Ok(())
-}
-
-/// Titles of what [`sources`] says.
-pub const SOURCES: [&str; 8] = [
-    "recording",
-    "profile-hours",
-    "false accepts",
-    "per hour",
-    "95 %",
-    "at most",
-    "with any voice",
-    "per hour",
-];
-
-/// Counts and rates of each recording and of all.
-pub fn sources(report: &Report) -> Vec<Vec<String>> {
-    let row = |name: &str, [count, any]: [usize; 2], hours: f64| {
-        let rates = [count, any].map(|count| Rates::of(count, hours));
-        let text = |rates: Option<Rates>, part: fn(Rates) -> String| rates.map_or("-".into(), part);
-        let found = |rates: Rates| format!("{:.3}", rates.found);
-        vec![
-            name.into(),
-            format!("{hours:.2}"),
-            count.to_string(),
-            text(rates[0], found),
-            text(rates[0], |rates| format!("{:.3} to {:.3}", rates.interval[0], rates.interval[1])),
-            text(rates[0], |rates| format!("{:.3}", rates.most)),
-            any.to_string(),
-            text(rates[1], found),
-        ]
-    };
-    let each = report.recordings.iter();
-    let mut rows: Vec<_> = each
-        .map(|one| row(&one.file, [one.false_accepts.len(), one.with_any_voice], one.profile_hours))
-        .collect();
-    rows.push(row("all", [report.false_accepts, report.with_any_voice], report.profile_hours));
-    rows
 }

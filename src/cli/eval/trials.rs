@@ -10,12 +10,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::acoustics::room::Rooms;
 use wakeword::batch::eval::condition::{Condition, Noises};
-use wakeword::batch::eval::trials::{self, Decision, Estimate, Listener, Results, Task};
+use wakeword::batch::eval::decision::{Decision, Listener};
+use wakeword::batch::eval::rates::{Coverage, Results};
+use wakeword::batch::eval::trials::{self, Task};
 use wakeword::batch::{autokws, check_writable, write_whole};
 use wakeword::engine::rule::Rule;
 use wakeword::keyword::score::median;
 use wakeword::models::Models;
 
+use super::tables::{LENGTHS, lengths, summary};
 use super::{report, scores};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{Context, Outcome, output};
@@ -30,14 +33,15 @@ Examples:
   wakeword eval trials tasks/dataset --table tasks.tsv --noise noises/ --snr 10 --reverb 0.3 --noisy-rooms
 
 DATASET has a folder for each task, as for `wakeword batch autokws`. The table is tab-separated with the columns \
-task, speaker, kind and name; name is the test clip's, kind is pos, or a kind of negative: same_speaker (the owner \
+task, owner (whose voice is enrolled; older tables say speaker), kind and name; name is the test clip's, kind is \
+pos, or a kind of negative: same_speaker (the owner \
 with other words), same_word (somebody else with the phrase), or any other \
 word, which makes a group of its own: near_word, for one.
 
 Noise is mixed into the test clips only: a recording of the folder and a place in it, chosen for each clip by the \
 seed and the clip's name, so many dB below the clip's active speech level (ITU-T P.56). Rooms are simulated by the \
 image method; with --noisy-rooms the noise is added to what arrives in the room. Score = mean over tasks of \
-miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over speakers. The figures, the scores and the \
+miss rate + 9 x false-alarm rate; intervals are 95 % by bootstrap over owners. The figures, the scores and the \
 report are the same however many threads there are.
 
 With --json there are the points of the DET curves too (over all clips together, thresholds of the fused score). \
@@ -137,11 +141,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.scores {
         write(path, scores::csv(&results)?)?;
     }
-    let done = Done { tasks: tasks.len(), finished };
+    let coverage = Coverage { tasks: tasks.len(), finished };
     if let Some(path) = &args.report {
-        write(path, report::trials::html(&args.dataset, &run.rule, &done, &results)?)?;
+        write(path, report::trials::html(&args.dataset, &run.rule, &coverage, &results)?)?;
     }
-    print(&done, &results, args.json)?;
+    print(&coverage, &results, args.json)?;
     Ok(match interrupted {
         Some(signal) => Outcome::Interrupted(signal),
         None if run.warnings.into_inner() > 0 => Outcome::Partial,
@@ -223,21 +227,6 @@ impl Run {
     }
 }
 
-/// How much of a run was done.
-pub struct Done {
-    /// All of them.
-    pub tasks: usize,
-    /// Those that count.
-    pub finished: usize,
-}
-
-impl Done {
-    /// Whether the run was ended too early.
-    pub fn partial(&self) -> bool {
-        self.finished < self.tasks
-    }
-}
-
 /// What `--json` prints.
 #[derive(serde::Serialize)]
 struct Printed<'a> {
@@ -247,13 +236,13 @@ struct Printed<'a> {
     conditions: &'a [Results<'a>],
 }
 
-fn print(done: &Done, results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
+fn print(coverage: &Coverage, results: &[Results<'_>], json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         let line = Printed {
-            tasks: done.tasks,
-            finished_tasks: done.finished,
-            partial: done.partial(),
+            tasks: coverage.tasks,
+            finished_tasks: coverage.finished,
+            partial: coverage.partial(),
             conditions: results,
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
@@ -266,57 +255,8 @@ fn print(done: &Done, results: &[Results<'_>], json: bool) -> anyhow::Result<()>
     let mut table = output::table(&LENGTHS);
     table.add_rows(lengths(results));
     writeln!(out, "\n{table}")?;
-    if done.partial() {
-        writeln!(out, "partial: {} of {} tasks", done.finished, done.tasks)?;
+    if coverage.partial() {
+        writeln!(out, "partial: {} of {} tasks", coverage.finished, coverage.tasks)?;
     }
     Ok(())
-}
-
-/// Titles and rows of the table of results, one row a condition.
-pub fn summary(results: &[Results<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
-    let kinds: Vec<&String> = results.first().map_or(Vec::new(), |one| one.rates.by_kind.keys().collect());
-    let titles = ["condition", "score", "miss", "false alarm"].map(str::to_owned).into_iter();
-    let titles = titles.chain(kinds.iter().map(|kind| kind.replace('_', " ")));
-    let titles = titles.chain(["EER", "phrase EER", "voice EER"].map(str::to_owned)).collect();
-    let row = |one: &Results<'_>| {
-        let (rates, score) = (&one.rates, one.rates.score);
-        let mut row = vec![
-            one.condition.clone(),
-            format!("{:.3} ({:.3} to {:.3})", score.value, score.low, score.high),
-        ];
-        row.extend([rates.miss_rate, rates.false_alarm_rate].map(percent));
-        row.extend(
-            kinds.iter().map(|kind| rates.by_kind.get(*kind).map_or("-".into(), |rate| percent(*rate))),
-        );
-        let equal = [rates.equal_error_rate, rates.phrase_equal_error_rate, rates.speaker_equal_error_rate];
-        row.extend(equal.map(|rate| rate.map_or("-".into(), |rate| format!("{:.1} %", 100.0 * rate))));
-        row
-    };
-    (titles, results.iter().map(row).collect())
-}
-
-/// Titles of what [`lengths`] says.
-pub const LENGTHS: [&str; 6] = ["condition", "phrase", "tasks", "score", "miss", "false alarm"];
-
-/// Rates of short and of long phrases in each condition.
-pub fn lengths(results: &[Results<'_>]) -> Vec<Vec<String>> {
-    let rows = results.iter().flat_map(|one| {
-        one.rates.by_length.iter().map(|length| {
-            let percent = |rate: f64| format!("{:.2} %", 100.0 * rate);
-            vec![
-                one.condition.clone(),
-                length.below_s.map_or("longer".into(), |end| format!("below {end} s")),
-                length.tasks.to_string(),
-                format!("{:.3}", length.score),
-                percent(length.miss_rate),
-                percent(length.false_alarm_rate),
-            ]
-        })
-    });
-    rows.collect()
-}
-
-fn percent(rate: Estimate) -> String {
-    let [value, low, high] = [rate.value, rate.low, rate.high].map(|rate| 100.0 * rate);
-    format!("{value:.2} % ({low:.2} to {high:.2})")
 }

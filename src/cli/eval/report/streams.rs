@@ -5,7 +5,7 @@ use wakeword::engine::rule::Rule;
 
 use super::page::Page;
 use super::{EVIDENCE, evidence};
-use crate::cli::eval::streams::{SOURCES, sources};
+use crate::cli::eval::tables::{SOURCES, sources};
 use crate::cli::output;
 
 /// The whole page.

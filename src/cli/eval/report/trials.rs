@@ -4,29 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use wakeword::batch::autokws::file_name;
+use wakeword::batch::eval::decision::Decision;
 use wakeword::batch::eval::det::Det;
-use wakeword::batch::eval::trials::{Decision, Results};
+use wakeword::batch::eval::rates::{Coverage, Results};
 use wakeword::engine::rule::Rule;
 
 use super::draw;
 use super::page::{Figure, Page};
 use super::{EVIDENCE, evidence};
-use crate::cli::eval::trials::{Done, LENGTHS, lengths, summary};
+use crate::cli::eval::tables::{LENGTHS, lengths, summary};
 
 /// The whole page.
-pub fn html(dataset: &Path, rule: &Rule, done: &Done, results: &[Results<'_>]) -> anyhow::Result<String> {
+pub fn html(
+    dataset: &Path,
+    rule: &Rule,
+    coverage: &Coverage,
+    results: &[Results<'_>],
+) -> anyhow::Result<String> {
     let mut page = Page::new(&format!("Error rates: {}", dataset.display()));
-    if done.partial() {
-        let (finished, tasks) = (done.finished, done.tasks);
+    if coverage.partial() {
+        let (finished, tasks) = (coverage.finished, coverage.tasks);
         page.warning(&format!("Partial: the run was ended after {finished} of {tasks} tasks."));
     }
     let first = results.first().map_or(&[][..], |one| &one.decisions);
-    let speakers: BTreeSet<&str> = first.iter().map(|one| &*one.task.speaker).collect();
+    let owners: BTreeSet<&str> = first.iter().map(|one| &*one.task.owner).collect();
     page.text(&format!(
-        "wakeword {}; tasks: {}, speakers: {}, clips in each condition: {}, threshold: {:.2}.",
+        "wakeword {}; tasks: {}, owners: {}, clips in each condition: {}, threshold: {:.2}.",
         env!("CARGO_PKG_VERSION"),
-        done.finished,
-        speakers.len(),
+        coverage.finished,
+        owners.len(),
         first.len(),
         rule.threshold
     ));
@@ -37,7 +43,7 @@ pub fn html(dataset: &Path, rule: &Rule, done: &Done, results: &[Results<'_>]) -
     );
     page.note(
         "Score = miss rate + 9 x false-alarm rate, these three as means over tasks; kinds of negatives over all \
-         clips together. In brackets 95 % intervals, by bootstrap over the speakers. EER: equal error rate of the \
+         clips together. In brackets 95 % intervals, by bootstrap over the owners. EER: equal error rate of the \
          fused score; of the words' share, on the owner's other words; of the voice, on others with the phrase.",
     );
     page.folded("By length of the phrase", &LENGTHS, &lengths(results));
@@ -62,20 +68,20 @@ fn in_two(cell: &str) -> String {
 fn condition(page: &mut Page, rule: &Rule, results: &Results<'_>) -> anyhow::Result<()> {
     page.section(&results.condition);
     let mut curves = vec![("all negatives", results.det.all.as_ref())];
-    curves.extend(results.det.by_kind.iter().map(|(kind, det)| (&**kind, det.as_ref())));
+    curves.extend(results.det.by_kind.iter().map(|(kind, det)| (kind.name(), det.as_ref())));
     page.figures(&[trade_offs("Error trade-off", curves)?, distributions(rule, results)?]);
     let decisions = &results.decisions;
     let missed = decisions.iter().filter(|one| one.positive() && !one.answer.accepted);
     let accepted = decisions.iter().filter(|one| !one.positive() && one.answer.accepted);
-    let titles = ["clip", "task", "speaker", "kind"].into_iter().chain(EVIDENCE);
+    let titles = ["clip", "task", "owner", "kind"].into_iter().chain(EVIDENCE);
     let titles: Vec<&str> = titles.collect();
     for (what, errors) in [("Misses", missed.collect::<Vec<_>>()), ("False alarms", accepted.collect())] {
         let rows: Vec<_> = errors.iter().map(|one| error(one)).collect();
         page.folded(&format!("{what}: {}", rows.len()), &titles, &rows);
     }
-    for what in ["speaker", "task"] {
+    for what in ["owner", "task"] {
         let name = |one: &Decision<'_>| {
-            if what == "speaker" { one.task.speaker.clone() } else { one.task.name.clone() }
+            if what == "owner" { one.task.owner.clone() } else { one.task.name.clone() }
         };
         let titles = [what, "positives", "missed", "miss rate", "negatives", "accepted", "false-alarm rate"];
         page.folded(&format!("By {what}"), &titles, &tallies(decisions, name));
@@ -105,7 +111,7 @@ fn trade_offs(title: &str, curves: Vec<(&str, Option<&Det>)>) -> anyhow::Result<
 fn distributions(rule: &Rule, results: &Results<'_>) -> anyhow::Result<Figure> {
     let mut groups: BTreeMap<(bool, &str), Vec<f32>> = BTreeMap::new();
     for one in &results.decisions {
-        groups.entry((!one.positive(), &one.trial.kind)).or_default().push(one.score());
+        groups.entry((!one.positive(), one.trial.kind.name())).or_default().push(one.score());
     }
     let entry = |((negative, kind), scores): (&(bool, &str), &Vec<f32>)| {
         let name = if *negative { kind.replace('_', " ") } else { "positives".to_owned() };
@@ -122,7 +128,7 @@ fn distributions(rule: &Rule, results: &Results<'_>) -> anyhow::Result<Figure> {
 /// A wrong decision and its evidence.
 fn error(one: &Decision<'_>) -> Vec<String> {
     let clip = file_name(&one.trial.path).to_string_lossy().into_owned();
-    let mut row = vec![clip, one.task.name.clone(), one.task.speaker.clone(), one.trial.kind.clone()];
+    let mut row = vec![clip, one.task.name.clone(), one.task.owner.clone(), one.trial.kind.to_string()];
     match one.best() {
         Some(best) => row.extend(evidence(best)),
         None => row.push("nothing near the phrase".into()),
