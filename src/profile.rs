@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Frames;
-use crate::phrase::without;
 use crate::speaker::voice;
 
 /// An enrolled phrase: templates, voice and the scales that make scores comparable.
@@ -59,13 +58,16 @@ impl Profile {
 }
 
 impl Profile {
-    /// The voice: mean embedding of the takes, and of the takes in each other place; without the take `left_out`.
+    /// The voice: mean embedding of the takes, and of the takes under each other condition; without the take
+    /// `left_out`.
     pub fn voices(&self, left_out: Option<usize>) -> Vec<Vec<f32>> {
-        let takes: Vec<&Take> = without(self.takes.iter().collect(), left_out);
-        let places = takes.iter().map(|take| take.elsewhere.len()).min().unwrap_or(0);
-        let here = voice::mean(takes.iter().map(|take| &*take.embedding));
-        let there = |place: usize| voice::mean(takes.iter().map(|take| &*take.elsewhere[place].embedding));
-        std::iter::once(here).chain((0..places).map(there)).collect()
+        let takes = self.takes.iter().enumerate().filter(|(index, _)| Some(*index) != left_out);
+        let takes: Vec<&Take> = takes.map(|(_, take)| take).collect();
+        let conditions = takes.iter().map(|take| take.augmented.len()).min().unwrap_or(0);
+        let recorded = voice::mean(takes.iter().map(|take| &*take.embedding));
+        let augmented =
+            |condition: usize| voice::mean(takes.iter().map(|take| &*take.augmented[condition].embedding));
+        std::iter::once(recorded).chain((0..conditions).map(augmented)).collect()
     }
 }
 
@@ -81,21 +83,21 @@ pub struct Take {
     /// Speaker embedding of unit length, `[192]`.
     pub embedding: Vec<f32>,
     /// As it would sound in noise and in a room.
-    pub elsewhere: Vec<Elsewhere>,
+    pub augmented: Vec<AugmentedTake>,
     /// Halfway between `embedding` and what it would be over the telephone, where all voices are alike.
     pub line_embedding: Vec<f32>,
 }
 
 impl Take {
-    /// Its cepstra, here and in other places.
-    pub fn cepstra_everywhere(&self) -> impl Iterator<Item = &Frames> {
-        std::iter::once(&self.cepstra).chain(self.elsewhere.iter().map(|place| &place.cepstra))
+    /// Its cepstra, as recorded and under other conditions.
+    pub fn all_cepstra(&self) -> impl Iterator<Item = &Frames> {
+        std::iter::once(&self.cepstra).chain(self.augmented.iter().map(|augmented| &augmented.cepstra))
     }
 }
 
-/// The phrase of a take as it would sound in another place.
+/// The phrase of a take as it would sound under other acoustic conditions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Elsewhere {
+pub struct AugmentedTake {
     /// Cepstra of the same frames, `[n, 39]`.
     pub cepstra: Frames,
     /// Speaker embedding of unit length, `[192]`.

@@ -23,7 +23,7 @@ const CLEAR: f32 = 0.2;
 /// One profile, ready to judge by.
 pub struct Reference {
     templates: CepstralTemplates,
-    /// Mean embedding of the takes, and of the takes in each other place.
+    /// Mean embedding of the takes, and of the takes under each other condition.
     voices: Vec<Vec<f32>>,
     /// The same for what comes through a narrow band.
     line_voice: Vec<f32>,
@@ -33,7 +33,7 @@ pub struct Reference {
 impl Reference {
     /// Stacks the templates of `profile`.
     pub fn new(profile: Arc<Profile>) -> Self {
-        let cepstra = profile.takes.iter().flat_map(Take::cepstra_everywhere);
+        let cepstra = profile.takes.iter().flat_map(Take::all_cepstra);
         let templates = CepstralTemplates::new(cepstra);
         let voices = profile.voices(None);
         let line_voice = voice::mean(profile.takes.iter().map(|take| &*take.line_embedding));

@@ -1,39 +1,21 @@
-//! Measures takes, alone and against each other, and holds them against the limits.
-
-use std::ops::Range;
+//! Holds takes against the limits, alone and beside each other.
 
 use serde::Serialize;
 
+use super::learn::AnalysedTake;
 use super::quality::{Problem, Quality, Reason};
-use super::{Analysed, phrase_span};
-use crate::features::SAMPLE_RATE;
-use crate::features::level::{dbfs, snr_db};
-use crate::features::vad::{BLOCK, Vad};
-use crate::inference::VECTOR_DIM;
-use crate::keyword::bank::TemplateBank;
-use crate::keyword::score::t_norm;
-use crate::models::Models;
-use crate::phrase::{CepstralTemplates, costs};
+use crate::phrase::{Signal, TakeTemplates};
 use crate::speaker::cosine;
 
-/// Speech probability from which on somebody speaks.
-pub(super) const SPEECH: f32 = 0.3;
-/// From here on a sample is at full scale.
-const FULL_SCALE: f32 = 0.99;
 /// What stands for takes that cannot be aligned at all.
 const WORST_FIT: f32 = -1.0;
 
 /// What was measured of a take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Measures {
-    /// Speech within the phrase, in seconds.
-    pub speech_s: f32,
-    /// Level of the phrase.
-    pub level_dbfs: f32,
-    /// Share of the phrase's samples at full scale.
-    pub clipped: f32,
-    /// Signal-to-noise ratio of the take.
-    pub snr_db: f32,
+    /// How it sounds.
+    #[serde(flatten)]
+    pub signal: Signal,
     /// How well the words fit the other takes; 0 for other speech. Absent for a first take.
     pub words: Option<f32>,
     /// Mean cosine of the voice to the other takes.
@@ -41,35 +23,20 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// Of a take alone; `None` if there is nothing in it.
-    pub(super) fn of(take: &[f32]) -> Option<Self> {
-        let span = phrase_span(take)?;
-        let phrase = &take[span.clone()];
-        let clipped = phrase.iter().filter(|sample| sample.abs() >= FULL_SCALE).count();
-        Some(Self {
-            speech_s: speech(take, &span),
-            level_dbfs: dbfs(phrase),
-            clipped: clipped as f32 / phrase.len() as f32,
-            snr_db: snr_db(take),
-            words: None,
-            voice: None,
-        })
-    }
-
     /// What is wrong with the sound of the take.
     pub(super) fn problems(&self, limits: &Quality) -> Vec<Problem> {
         let below =
             |reason, measured: f32, limit| (measured < limit).then_some(Problem { reason, measured, limit });
         let share = limits.clipping.max_share;
         let found = [
-            below(Reason::TooQuiet, self.level_dbfs, limits.level.min_dbfs),
-            (self.clipped > share).then_some(Problem {
+            below(Reason::TooQuiet, self.signal.level_dbfs, limits.level.min_dbfs),
+            (self.signal.clipped > share).then_some(Problem {
                 reason: Reason::Clipped,
-                measured: self.clipped,
+                measured: self.signal.clipped,
                 limit: share,
             }),
-            below(Reason::TooNoisy, self.snr_db, limits.noise.min_snr_db),
-            below(Reason::TooShort, self.speech_s, limits.duration.refuse_s),
+            below(Reason::TooNoisy, self.signal.snr_db, limits.noise.min_snr_db),
+            below(Reason::TooShort, self.signal.speech_s, limits.duration.refuse_s),
         ];
         found.into_iter().flatten().collect()
     }
@@ -90,78 +57,32 @@ impl Measures {
     /// What could be better.
     pub(super) fn warnings(&self, limits: &Quality) -> Vec<Problem> {
         let limit = limits.duration.warn_s;
-        let short = Problem { reason: Reason::TooShort, measured: self.speech_s, limit };
-        Vec::from_iter((self.speech_s < limit).then_some(short))
+        let short = Problem { reason: Reason::TooShort, measured: self.signal.speech_s, limit };
+        Vec::from_iter((self.signal.speech_s < limit).then_some(short))
     }
 }
 
-/// Seconds of speech within `span` of `take`.
-fn speech(take: &[f32], span: &Range<usize>) -> f32 {
-    let mut vad = Vad::new(SPEECH, BLOCK as f32 / SAMPLE_RATE as f32);
-    let mut blocks = 0;
-    for (index, block) in take.chunks_exact(BLOCK).enumerate() {
-        let middle = index * BLOCK + BLOCK / 2;
-        if vad.push(block) && span.contains(&middle) {
-            blocks += 1;
-        }
-    }
-    (blocks * BLOCK) as f32 / SAMPLE_RATE as f32
-}
-
-/// A take ready to be compared with others.
-pub(super) struct Known {
-    analysed: Analysed,
-    /// What its vectors and its cepstra cost the cohort.
-    cohort: (Vec<f32>, Vec<f32>),
-}
-
-impl Known {
-    pub(super) fn new(models: &Models, analysed: Analysed) -> Self {
-        let vectors = costs(&models.cohort.vectors.best_matches(&analysed.vectors));
-        let cepstra = costs(&models.cohort.cepstra.best_matches(&analysed.cepstra));
-        Self { analysed, cohort: (vectors, cepstra) }
-    }
-
-    /// What is learned from it.
-    pub(super) fn analysed(&self) -> &Analysed {
-        &self.analysed
-    }
-
+impl AnalysedTake {
     /// How well its words fit `others`, 0 for other speech: the mean of both ways. Either alone would let a
     /// take pass that holds the phrase among other things.
     pub(super) fn words(&self, others: &[&Self]) -> f32 {
-        let own = Templates::new(&[self]);
-        let others_way = others.iter().map(|other| own.fit(other)).sum::<f32>() / others.len() as f32;
-        (Templates::new(others).fit(self) + others_way) / 2.0
+        let own = templates(&[self]);
+        let others_way = others.iter().map(|other| fit(&own, other)).sum::<f32>() / others.len() as f32;
+        (fit(&templates(others), self) + others_way) / 2.0
     }
 
     /// Mean cosine of its voice to `others`.
     pub(super) fn voice(&self, others: &[&Self]) -> f32 {
-        let own = &self.analysed.take.embedding;
-        let cosines = others.iter().map(|other| cosine(own, &other.analysed.take.embedding));
+        let cosines = others.iter().map(|other| cosine(&self.take.embedding, &other.take.embedding));
         cosines.sum::<f32>() / others.len() as f32
     }
 }
 
-/// The templates of some takes.
-struct Templates {
-    vectors: TemplateBank,
-    cepstra: CepstralTemplates,
+fn templates(takes: &[&AnalysedTake]) -> TakeTemplates {
+    TakeTemplates::new(takes.iter().map(|one| &one.take))
 }
 
-impl Templates {
-    fn new(takes: &[&Known]) -> Self {
-        let takes = || takes.iter().map(|known| &known.analysed.take);
-        Self {
-            vectors: TemplateBank::new(VECTOR_DIM, takes().map(|take| &take.vectors)),
-            cepstra: CepstralTemplates::new(takes().map(|take| &take.cepstra)),
-        }
-    }
-
-    fn fit(&self, take: &Known) -> f32 {
-        let (vectors, cepstra) = &take.cohort;
-        let keyword = t_norm(&costs(&self.vectors.best_matches(&take.analysed.vectors)), vectors);
-        let cepstral = self.cepstra.score(&take.analysed.cepstra, cepstra, None).score;
-        (keyword + cepstral).max(WORST_FIT)
-    }
+fn fit(templates: &TakeTemplates, take: &AnalysedTake) -> f32 {
+    let scores = templates.score(&take.utterance, None);
+    (scores.keyword + scores.cepstra).max(WORST_FIT)
 }

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::check::SPEECH;
 use super::quality::Quality;
 use crate::features::level::dbfs;
-use crate::features::vad::{BLOCK, Vad};
+use crate::features::vad::{BLOCK, SPEECH, Vad};
 use crate::features::{HOP, SAMPLE_RATE};
 
 /// How often the level is told, in hops (0.1 s).

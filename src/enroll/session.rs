@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::check::{Known, Measures};
+use super::check::Measures;
+use super::learn::{AnalysedTake, conclude};
 use super::quality::{Problem, Quality, Reason};
-use super::{Analysed, Analyst, EnrolError, MIN_TAKES, MOST_TAKES, SAMPLE_RATE, conclude};
+use super::{EnrolError, MIN_TAKES, MOST_TAKES};
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
+use crate::features::SAMPLE_RATE;
 use crate::keyword::score::median;
 use crate::models::Models;
+use crate::phrase::{Analyst, Signal, phrase_span};
 use crate::profile::{Profile, Scales, Take};
 
 /// An enrolment in the making.
 pub struct Session {
     models: Arc<Models>,
+    analyst: Analyst,
     limits: Quality,
     wanted: usize,
     /// How many of the good takes are those of an earlier session.
@@ -36,7 +40,7 @@ struct Good {
     number: usize,
     /// None are left of a take of an earlier session.
     samples: Vec<f32>,
-    known: Known,
+    take: AnalysedTake,
 }
 
 /// The verdict on a take.
@@ -77,15 +81,24 @@ pub enum State {
 impl Session {
     /// An enrolment of `wanted` takes.
     pub fn new(models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
-        Self { models, limits, wanted, earlier: 0, good: Vec::new(), doubted: None, heard: 0, refused: 0 }
+        Self {
+            analyst: Analyst::new(&models),
+            models,
+            limits,
+            wanted,
+            earlier: 0,
+            good: Vec::new(),
+            doubted: None,
+            heard: 0,
+            refused: 0,
+        }
     }
 
     /// `wanted` more takes for `profile`: they have to fit those that it has.
     pub fn adding_to(profile: &Profile, models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
-        let known = |take: &Take| Known::new(&models, Analysed::earlier(take));
-        let good = |take| Good { number: 0, samples: Vec::new(), known: known(take) };
+        let good = |take| Good { number: 0, samples: Vec::new(), take: AnalysedTake::stored(&models, take) };
         let good: Vec<Good> = profile.takes.iter().map(good).collect();
-        Self { earlier: good.len(), good, ..Self::new(models.clone(), limits, wanted) }
+        Self { earlier: good.len(), good, ..Self::new(models, limits, wanted) }
     }
 
     /// What it waits for.
@@ -131,8 +144,9 @@ impl Session {
         };
         let nothing =
             Problem { reason: Reason::NoSpeech, measured: 0.0, limit: self.limits.duration.refuse_s };
-        let Some(mut measures) = Measures::of(samples) else { return refused(vec![nothing], None) };
-        if measures.speech_s == 0.0 {
+        let Some(span) = phrase_span(samples) else { return refused(vec![nothing], None) };
+        let mut measures = Measures { signal: Signal::measure(samples, &span), words: None, voice: None };
+        if measures.signal.speech_s == 0.0 {
             return refused(vec![nothing], Some(measures));
         }
         let mut problems = measures.problems(&self.limits);
@@ -144,10 +158,8 @@ impl Session {
         if !problems.is_empty() {
             return refused(problems, Some(measures));
         }
-        let Some(analysed) = Analyst::new(&self.models).analyse(samples) else {
-            return refused(vec![nothing], Some(measures));
-        };
-        let taken = Good { number, samples: samples.to_vec(), known: Known::new(&self.models, analysed) };
+        let take = AnalysedTake::new(&mut self.analyst, &self.models, samples, &span);
+        let taken = Good { number, samples: samples.to_vec(), take };
         let (mut withdrawn, mut restored) = (None, None);
         if !self.good.is_empty() {
             let disagreements = self.compare(&mut measures, &taken, &self.good);
@@ -174,9 +186,9 @@ impl Session {
 
     /// Fills in how `one` fits `others`; returns where it does not.
     fn compare(&self, measures: &mut Measures, one: &Good, others: &[Good]) -> Vec<Problem> {
-        let others: Vec<&Known> = others.iter().map(|good| &good.known).collect();
-        measures.words = Some(one.known.words(&others));
-        measures.voice = Some(one.known.voice(&others));
+        let others: Vec<&AnalysedTake> = others.iter().map(|good| &good.take).collect();
+        measures.words = Some(one.take.words(&others));
+        measures.voice = Some(one.take.voice(&others));
         measures.disagreements(&self.limits)
     }
 
@@ -185,9 +197,9 @@ impl Session {
         let mut scores = Vec::new();
         for (index, one) in self.good.iter().enumerate() {
             let others = self.good.iter().enumerate().filter(|(other, _)| *other != index);
-            let others: Vec<&Known> = others.map(|(_, good)| &good.known).collect();
+            let others: Vec<&AnalysedTake> = others.map(|(_, good)| &good.take).collect();
             if !others.is_empty() {
-                scores.push(one.known.words(&others));
+                scores.push(one.take.words(&others));
             }
         }
         let (measured, limit) = (median(&scores), self.limits.phrase.separation);
@@ -221,8 +233,7 @@ impl Session {
             return Err(EnrolError::TooFew(self.good.len()));
         }
         let latest = &self.good[self.good.len().saturating_sub(MOST_TAKES)..];
-        let takes: Vec<&Analysed> = latest.iter().map(|good| good.known.analysed()).collect();
-        Ok(conclude(&self.models, &takes))
+        Ok(conclude(&latest.iter().map(|good| &good.take).collect::<Vec<_>>()))
     }
 }
 

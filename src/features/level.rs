@@ -1,6 +1,6 @@
 //! Levels and signal-to-noise ratio.
 
-use super::{HOP, WINDOW, frame_count};
+use super::{HOP, WINDOW};
 
 /// Quietest level reported, in dBFS.
 pub const FLOOR_DBFS: f32 = -120.0;
@@ -22,9 +22,7 @@ pub fn power(samples: &[f32]) -> f64 {
 /// Mean power of the frames that are no pauses, found by repeating what ITU-T P.56 defines: those less than
 /// a margin below the mean of all such frames.
 fn active_power(samples: &[f32]) -> f64 {
-    let frames: Vec<f64> = (0..frame_count(samples.len(), WINDOW))
-        .map(|frame| power(&samples[frame * HOP..frame * HOP + WINDOW]))
-        .collect();
+    let frames: Vec<f64> = windows(samples).map(power).collect();
     let mut level = power(samples);
     for _ in 0..10 {
         let active = frames.iter().filter(|power| **power >= level * 10f64.powf(-PAUSE_DB / 10.0));
@@ -51,15 +49,27 @@ pub fn level_gain(speech: &[f32], dbfs: f32) -> f32 {
 /// Signal-to-noise ratio in dB of speech with pauses: 97th less 10th percentile of the frame
 /// levels, less a bias. Audio without a pause is underestimated. Zero for less than a frame.
 pub fn snr_db(samples: &[f32]) -> f32 {
-    let mut levels: Vec<f32> = (0..frame_count(samples.len(), WINDOW))
-        .map(|frame| dbfs(&samples[frame * HOP..frame * HOP + WINDOW]))
-        .collect();
+    let levels = frame_levels(samples);
     if levels.is_empty() {
         return 0.0;
     }
-    let loud = percentile(&mut levels, 0.97);
-    let quiet = percentile(&mut levels, 0.10);
-    (loud - quiet - SNR_BIAS_DB).max(0.0)
+    let (noise, peak) = noise_and_peak(levels);
+    (peak - noise - SNR_BIAS_DB).max(0.0)
+}
+
+/// Level of every window of `samples`, a hop apart, in dBFS.
+pub fn frame_levels(samples: &[f32]) -> Vec<f32> {
+    windows(samples).map(dbfs).collect()
+}
+
+/// Level of the noise and of the loudest speech, in dBFS: 10th and 97th percentile of the frame levels.
+pub fn noise_and_peak(mut levels: Vec<f32>) -> (f32, f32) {
+    (percentile(&mut levels, 0.10), percentile(&mut levels, 0.97))
+}
+
+/// The analysis windows that fit into `samples`, a hop apart.
+fn windows(samples: &[f32]) -> impl Iterator<Item = &[f32]> {
+    samples.windows(WINDOW).step_by(HOP)
 }
 
 /// The `fraction` quantile of `values` with linear interpolation; reorders them. Zero if empty.

@@ -2,6 +2,7 @@
 //!
 //! Everything that runs per sample plans its FFT once, owns its scratch and never allocates afterwards.
 
+pub mod activity;
 pub mod band;
 pub mod fbank;
 pub mod frames;

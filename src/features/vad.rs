@@ -5,6 +5,8 @@ use super::frames::dot;
 
 /// Samples that one decision covers (16 ms).
 pub const BLOCK: usize = 256;
+/// Speech probability from which on somebody is taken to speak in an enrolment.
+pub const SPEECH: f32 = 0.3;
 
 /// A block is near the floor up to this many times its power (3 dB): every syllable is louder.
 const NEAR: f32 = 2.0;

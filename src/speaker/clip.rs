@@ -3,16 +3,17 @@
 use std::ops::Range;
 
 use super::{FULL, SpeakerEncoder, voice};
-use crate::features::level::{FLOOR_DBFS, dbfs, percentile};
-use crate::features::{HOP, WINDOW, frame_count};
+use crate::features::activity::{join, runs};
+use crate::features::level::{FLOOR_DBFS, frame_levels, noise_and_peak};
+use crate::features::{HOP, WINDOW};
 use crate::inference::SpeakerNet;
 
-/// Most stretches of a clip that are embedded.
-const MOST: usize = 4;
+/// How many stretches of a clip are embedded at most.
+const MAX_STRETCHES: usize = 4;
 /// Where between noise and peak speech begins, as a fraction of the range in dB.
 const ONSET: f32 = 0.35;
-/// Pauses up to this long do not interrupt a stretch, in samples (0.3 s).
-const MAX_PAUSE: usize = 30 * HOP;
+/// Pauses up to this long do not interrupt a stretch, in frames (0.3 s between their windows).
+const MAX_PAUSE: usize = 31;
 
 impl SpeakerEncoder {
     /// Embedding of unit length of `clip` (16 kHz, any scale): the mean over up to four stretches of 0.8 s
@@ -25,7 +26,7 @@ impl SpeakerEncoder {
     }
 }
 
-/// The stretches of `clip` to embed, at most [`MOST`].
+/// The stretches of `clip` to embed, at most [`MAX_STRETCHES`].
 fn stretches(clip: &[f32]) -> Vec<Range<usize>> {
     if clip.iter().all(|sample| *sample == 0.0) {
         return Vec::new();
@@ -35,32 +36,21 @@ fn stretches(clip: &[f32]) -> Vec<Range<usize>> {
     // A click or a cough beside the speech is no voice.
     let voiced = sounding.into_iter().filter(|run| 2 * run.len() >= longest.min(FULL));
     let all: Vec<Range<usize>> = voiced.flat_map(parts).collect();
-    if all.len() <= MOST {
+    if all.len() <= MAX_STRETCHES {
         return all;
     }
-    (0..MOST).map(|number| all[number * (all.len() - 1) / (MOST - 1)].clone()).collect()
+    (0..MAX_STRETCHES).map(|number| all[number * (all.len() - 1) / (MAX_STRETCHES - 1)].clone()).collect()
 }
 
 /// Where `clip` rises above its noise; all of it where nothing does.
 fn sounding(clip: &[f32]) -> Vec<Range<usize>> {
-    let levels: Vec<f32> = (0..frame_count(clip.len(), WINDOW))
-        .map(|frame| dbfs(&clip[frame * HOP..frame * HOP + WINDOW]))
-        .collect();
-    let noise = percentile(&mut levels.clone(), 0.10).max(FLOOR_DBFS);
-    let peak = percentile(&mut levels.clone(), 0.97);
-    let onset = noise + ONSET * (peak - noise);
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for (frame, _) in levels.iter().enumerate().filter(|(_, level)| **level >= onset) {
-        let samples = frame * HOP..frame * HOP + WINDOW;
-        match runs.last_mut() {
-            Some(run) if samples.start <= run.end + MAX_PAUSE => run.end = samples.end,
-            _ => runs.push(samples),
-        }
-    }
-    if runs.is_empty() {
-        runs.push(0..clip.len());
-    }
-    runs
+    let levels = frame_levels(clip);
+    let (noise, peak) = noise_and_peak(levels.clone());
+    let noise = noise.max(FLOOR_DBFS);
+    let runs = join(runs(&levels, noise + ONSET * (peak - noise)), MAX_PAUSE);
+    let samples = |run: Range<usize>| run.start * HOP..(run.end - 1) * HOP + WINDOW;
+    let whole = runs.is_empty().then_some(0..clip.len());
+    runs.into_iter().map(samples).chain(whole).collect()
 }
 
 /// Evenly spaced stretches that cover `run`; the run itself if one is enough.

@@ -72,7 +72,7 @@ impl Kind for Profile {
             frames(&take.vectors, VECTOR_DIM)
                 && heard(&take.cepstra, &take.embedding)
                 && take.line_embedding.len() == EMBEDDING_DIM
-                && take.elsewhere.iter().all(|place| heard(&place.cepstra, &place.embedding))
+                && take.augmented.iter().all(|other| heard(&other.cepstra, &other.embedding))
         });
         sound && !self.takes.is_empty()
     }

@@ -7,7 +7,7 @@ use super::transfer::TransferError;
 use super::*;
 use crate::features::{Frames, mfcc};
 use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
-use crate::profile::{Elsewhere, Scales, Take};
+use crate::profile::{AugmentedTake, Scales, Take};
 
 fn profile(name: &str, phrase: &str) -> Profile {
     let take = Take {
@@ -15,7 +15,7 @@ fn profile(name: &str, phrase: &str) -> Profile {
         vectors: Frames::from_vec(VECTOR_DIM, vec![0.5; 3 * VECTOR_DIM]),
         cepstra: Frames::from_vec(mfcc::DIM, vec![0.25; 4 * mfcc::DIM]),
         embedding: vec![0.1; EMBEDDING_DIM],
-        elsewhere: vec![Elsewhere {
+        augmented: vec![AugmentedTake {
             cepstra: Frames::from_vec(mfcc::DIM, vec![0.5; 4 * mfcc::DIM]),
             embedding: vec![0.2; EMBEDDING_DIM],
         }],

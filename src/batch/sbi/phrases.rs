@@ -3,17 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::usual::Usual;
-use crate::enroll::phrase_span;
-use crate::features::Frames;
-use crate::features::mfcc::{self, Mfcc};
-use crate::inference::VECTOR_DIM;
-use crate::keyword::bank::TemplateBank;
-use crate::keyword::encoder::KeywordEncoder;
-use crate::keyword::score::t_norm;
 use crate::models::Models;
-use crate::phrase::{SURROUNDINGS, costs};
-use crate::profile::Profile;
-use crate::speaker::{SpeakerEncoder, cosine};
+use crate::phrase::{Analyst, TakeTemplates, Utterance, phrase_span};
+use crate::profile::{Profile, Take};
+use crate::speaker::cosine;
 
 /// Score from which on a phrase is the text.
 const THRESHOLD: f32 = 0.77;
@@ -39,8 +32,7 @@ pub struct PhraseList<'a> {
 struct Phrase<'a> {
     text: &'a str,
     /// One template a take, and the voice of each.
-    keyword: TemplateBank,
-    cepstra: TemplateBank,
+    templates: TakeTemplates,
     voices: Vec<&'a [f32]>,
 }
 
@@ -76,12 +68,11 @@ impl<'a> PhraseList<'a> {
             by_text.entry(&profile.phrase).or_default().push(profile);
         }
         let phrase = |(text, profiles): (&'a str, Vec<&'a Profile>)| {
-            let takes = || profiles.iter().flat_map(|profile| &profile.takes);
+            let takes: Vec<&'a Take> = profiles.into_iter().flat_map(|profile| &profile.takes).collect();
             Phrase {
                 text,
-                keyword: TemplateBank::new(VECTOR_DIM, takes().map(|take| &take.vectors)),
-                cepstra: TemplateBank::new(mfcc::DIM, takes().map(|take| &take.cepstra)),
-                voices: takes().map(|take| &*take.embedding).collect(),
+                templates: TakeTemplates::new(takes.iter().copied()),
+                voices: takes.into_iter().map(|take| &*take.embedding).collect(),
             }
         };
         let reached = |profile: &'a Profile| {
@@ -95,23 +86,18 @@ impl<'a> PhraseList<'a> {
     /// The phrase that fits `samples` (16 kHz) best; `None` where nothing is said.
     pub fn best(&self, samples: &[f32]) -> Option<Found<'a>> {
         let span = phrase_span(samples)?;
-        let ranked = self.ranked(samples);
-
-        let around = span.start.saturating_sub(SURROUNDINGS)..(span.end + SURROUNDINGS).min(samples.len());
-        let audio = &samples[around.clone()];
-        let cepstra = Mfcc::default().cepstra(audio);
-        let cohort = costs(&self.models.cohort.cepstra.best_matches(&cepstra));
-        let within = span.start - around.start..span.end - around.start;
-        let voice = SpeakerEncoder::default().embed(&self.models.speaker, audio, within);
-        let usual = self.usual.of(&voice);
+        let utterance = Analyst::new(self.models).analyse(self.models, samples, &span);
+        let ranked = self.ranked(&utterance);
+        let voice = &utterance.embedding;
+        let usual = self.usual.of(voice);
         let found = ranked.iter().take(SHORT_LIST).enumerate().map(|(rank, Ranked { phrase, takes, .. })| {
-            let cepstral = scores(&phrase.cepstra, &cepstra, &cohort);
+            let cepstral = phrase.templates.cepstral_scores(&utterance);
             let fused: Vec<f32> = takes
                 .iter()
                 .zip(cepstral)
                 .zip(&phrase.voices)
                 .map(|((keyword, cepstral), own)| {
-                    words(*keyword, cepstral) + VOICE_WEIGHT * cosine(own, &voice)
+                    words(*keyword, cepstral) + VOICE_WEIGHT * cosine(own, voice)
                 })
                 .collect();
             let score = (mean_of_best(&fused) - RIVALS_WEIGHT * rivals(&ranked, rank)) / usual;
@@ -121,23 +107,15 @@ impl<'a> PhraseList<'a> {
     }
 
     /// All phrases, those first that the keyword encoder finds nearest.
-    fn ranked<'l>(&'l self, samples: &[f32]) -> Vec<Ranked<'l, 'a>> {
-        let mut vectors = KeywordEncoder::new(&self.models.keyword).recording(samples);
-        vectors.iter_mut().for_each(|vector| self.models.cohort.centre(vector));
-        let cohort = costs(&self.models.cohort.vectors.best_matches(&vectors));
+    fn ranked<'l>(&'l self, utterance: &Utterance) -> Vec<Ranked<'l, 'a>> {
         let rank = |phrase: &'l Phrase<'a>| {
-            let takes = scores(&phrase.keyword, &vectors, &cohort);
+            let takes = phrase.templates.keyword_scores(utterance);
             Ranked { phrase, score: mean_of_best(&takes), takes }
         };
         let mut ranked: Vec<_> = self.phrases.iter().map(rank).collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         ranked
     }
-}
-
-/// The T-normalised score of each template of `bank`.
-fn scores(bank: &TemplateBank, stream: &Frames, cohort_costs: &[f32]) -> Vec<f32> {
-    costs(&bank.best_matches(stream)).iter().map(|cost| t_norm(&[*cost], cohort_costs)).collect()
 }
 
 /// Keyword and cepstral score as one.

@@ -54,7 +54,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
             let values = one.reports.iter().filter_map(|report| of(report.measures.as_ref()?));
             values.min_by(f32::total_cmp).map_or("-".into(), |value| format!("{value:.2}"))
         };
-        let clipped = one.reports.iter().filter_map(|report| Some(report.measures?.clipped));
+        let clipped = one.reports.iter().filter_map(|report| Some(report.measures?.signal.clipped));
         let verdict = match (&one.failure, &one.warnings[..]) {
             (Some(reason), _) => output::verdict(reason, false),
             (None, []) => output::verdict("good", true),
@@ -63,10 +63,10 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         table.add_row([
             one.name.as_str().into(),
             one.reports.len().into(),
-            lowest(|measures| Some(measures.speech_s)).into(),
-            lowest(|measures| Some(measures.level_dbfs)).into(),
+            lowest(|measures| Some(measures.signal.speech_s)).into(),
+            lowest(|measures| Some(measures.signal.level_dbfs)).into(),
             format!("{:.4}", clipped.fold(0.0, f32::max)).into(),
-            lowest(|measures| Some(measures.snr_db)).into(),
+            lowest(|measures| Some(measures.signal.snr_db)).into(),
             lowest(|measures| measures.words).into(),
             lowest(|measures| measures.voice).into(),
             verdict,

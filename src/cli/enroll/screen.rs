@@ -118,9 +118,9 @@ pub fn take_text(report: &Report) -> String {
     let mut text = format!(
         "  {} {:.1} s of speech, {:.0} dBFS, {:.0} dB above the noise",
         style("good:").green().for_stderr(),
-        measures.speech_s,
-        measures.level_dbfs,
-        measures.snr_db
+        measures.signal.speech_s,
+        measures.signal.level_dbfs,
+        measures.signal.snr_db
     );
     for warning in &report.warnings {
         text += &format!("\n  {} {warning}", style("note:").yellow().for_stderr());
