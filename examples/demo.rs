@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use wakeword::batch::hear;
 use wakeword::engine::Engine;
-use wakeword::engine::event::{Detection, Event};
+use wakeword::engine::event::{Event, Reason};
 use wakeword::engine::rule::Rule;
 use wakeword::enroll::takes;
 use wakeword::features::SAMPLE_RATE;
@@ -98,12 +98,9 @@ fn listen(models: &Arc<Models>, store: &Store, file: &Path) -> Result<(Vec<Heard
 }
 
 fn verdict(event: Event) -> Option<Heard> {
-    let heard = |Detection { start, end, score, .. }, refused| Heard { start, end, score, refused };
-    match event {
-        Event::Candidate(_) | Event::OtherVoice(_) => None,
-        Event::Accepted(detection) => Some(heard(detection, None)),
-        Event::Rejected(rejection) => Some(heard(rejection.detection, Some(rejection.reason.describe()))),
-    }
+    let Event { start, end, score, .. } = event;
+    let refused = event.reason().map(Reason::describe);
+    event.is_verdict().then_some(Heard { start, end, score, refused })
 }
 
 /// Rows of `start_s end_s voice text expected kind`, under a heading.

@@ -7,6 +7,8 @@ pub mod batch;
 pub mod bus;
 pub mod calibrate;
 pub mod config;
+pub mod control;
+pub mod digits;
 pub mod engine;
 pub mod enroll;
 pub mod features;

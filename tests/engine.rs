@@ -6,12 +6,12 @@ mod common;
 use std::sync::{Arc, LazyLock};
 
 use common::{
-    Row, accepted, cut, demo_profile, engine, enrol, enrol_by, events, listen, listen_in_blocks, living_room,
+    Row, cut, demo_profile, detected, engine, enrol, enrol_by, events, listen, listen_in_blocks, living_room,
     models, noise, rows, seconds, small_models, stretch, takes, true_phrase,
 };
 use proptest::prelude::*;
 use wakeword::engine::Engine;
-use wakeword::engine::event::{Detection, Event, Reason, Speaker};
+use wakeword::engine::event::{Event, EventKind, Reason, Speaker};
 use wakeword::engine::rule::Rule;
 use wakeword::features::{HOP, SAMPLE_RATE};
 use wakeword::profile::{Profile, Settings};
@@ -28,27 +28,23 @@ fn scene() -> &'static [f32] {
 
 static SCENE: LazyLock<Vec<Event>> = LazyLock::new(|| events(scene()));
 
-fn verdicts(events: &[Event]) -> impl Iterator<Item = (&Detection, Option<Reason>)> {
-    events.iter().filter_map(|event| match event {
-        Event::Candidate(_) | Event::OtherVoice(_) => None,
-        Event::Accepted(detection) => Some((detection, None)),
-        Event::Rejected(rejection) => Some((&rejection.detection, Some(rejection.reason))),
-    })
+fn verdicts(events: &[Event]) -> impl Iterator<Item = (&Event, Option<Reason>)> {
+    events.iter().filter(|event| event.is_verdict()).map(|event| (event, event.reason()))
 }
 
 /// Fails unless the phrase is accepted once, and where it is.
 #[track_caller]
-fn assert_accepted_at(events: &[Event], start: usize, end: usize) {
-    let accepted = accepted(events);
-    assert_eq!(accepted.len(), 1, "{events:#?}");
+fn assert_detected_at(events: &[Event], start: usize, end: usize) {
+    let detected = detected(events);
+    assert_eq!(detected.len(), 1, "{events:#?}");
     let near = |heard: u64, said: usize| heard.abs_diff(said as u64) <= SAMPLE_RATE as u64 / 4;
-    let place = accepted[0].start..accepted[0].end;
+    let place = detected[0].start..detected[0].end;
     assert!(near(place.start, start) && near(place.end, end), "said {start}..{end}, heard {place:?}");
 }
 
 #[test]
 fn the_living_room_never_wakes_but_for_its_own_voice_and_phrase() {
-    let heard = accepted(&ROOM);
+    let heard = detected(&ROOM);
     for row in rows() {
         let here: Vec<_> = heard.iter().filter(|heard| row.overlaps(heard)).collect();
         assert_eq!(here.len(), usize::from(row.wake), "{row:?}: {here:#?}");
@@ -61,7 +57,7 @@ fn the_models_for_weak_boards_never_wake_for_other_voices_either() {
     let small = small_models();
     let profile = enrol_by(&small, "demo", takes());
     let events = listen(&mut Engine::new(small, &[profile], Rule::default()), living_room());
-    let heard = accepted(&events);
+    let heard = detected(&events);
     for row in rows().iter().filter(|row| row.wake || row.voice != "demo") {
         let here: Vec<_> = heard.iter().filter(|heard| row.overlaps(heard)).collect();
         assert_eq!(here.len(), usize::from(row.wake), "{row:?}: {here:#?}");
@@ -70,7 +66,7 @@ fn the_models_for_weak_boards_never_wake_for_other_voices_either() {
 
 #[test]
 fn an_accepted_phrase_is_not_placed_beside_what_was_said() {
-    for (row, heard) in rows().iter().filter(|row| row.wake).zip(accepted(&ROOM)) {
+    for (row, heard) in rows().iter().filter(|row| row.wake).zip(detected(&ROOM)) {
         let said = row.samples();
         let off = [heard.start.abs_diff(said.start as u64), heard.end.abs_diff(said.end as u64)];
         assert!(off.iter().all(|off| *off <= SAMPLE_RATE as u64 / 4), "{said:?}: {heard:?}");
@@ -79,7 +75,7 @@ fn an_accepted_phrase_is_not_placed_beside_what_was_said() {
 
 #[test]
 fn a_verdict_never_comes_late() {
-    for heard in accepted(&ROOM) {
+    for heard in detected(&ROOM) {
         let late = heard.decided.saturating_sub(heard.end);
         assert!(late <= 3 * SAMPLE_RATE as u64 / 10, "{heard:?}");
     }
@@ -87,7 +83,7 @@ fn a_verdict_never_comes_late() {
 
 #[test]
 fn no_event_contradicts_itself() {
-    let candidates = ROOM.iter().filter(|event| matches!(event, Event::Candidate(_))).count();
+    let candidates = ROOM.iter().filter(|event| event.kind == EventKind::Candidate).count();
     assert_eq!(candidates, verdicts(&ROOM).count());
     let mut last = 0;
     for (heard, refused) in verdicts(&ROOM) {
@@ -127,7 +123,7 @@ proptest! {
 
 #[test]
 fn the_blocks_of_a_sound_card_never_change_an_event() {
-    assert_eq!(accepted(&SCENE).len(), 1);
+    assert_eq!(detected(&SCENE).len(), 1);
     assert!(verdicts(&SCENE).count() >= 2, "the scene is too easy to tell anything: {SCENE:#?}");
     for size in [HOP, 1, 1024] {
         let mut engine = engine(&[demo_profile().clone()]);
@@ -155,7 +151,7 @@ fn the_first_phoneme_after_digital_silence_is_never_lost() {
     for row in rows().into_iter().filter(|row| row.wake) {
         let phrase = &living_room()[row.samples()];
         let samples = [&silence[..], phrase, &silence].concat();
-        assert_accepted_at(&events(&samples), silence.len(), silence.len() + phrase.len());
+        assert_detected_at(&events(&samples), silence.len(), silence.len() + phrase.len());
     }
 }
 
@@ -164,9 +160,9 @@ fn a_phrase_at_the_very_edges_of_a_stream_is_never_lost() {
     let row = true_phrase();
     let said = row.samples();
     let (room, margin) = (living_room(), seconds(1.0));
-    assert_accepted_at(&events(&room[said.start..said.end + margin]), 0, said.len());
-    assert_accepted_at(&events(&room[said.start - margin..said.end]), margin, margin + said.len());
-    assert_accepted_at(&events(&room[said.clone()]), 0, said.len());
+    assert_detected_at(&events(&room[said.start..said.end + margin]), 0, said.len());
+    assert_detected_at(&events(&room[said.start - margin..said.end]), margin, margin + said.len());
+    assert_detected_at(&events(&room[said.clone()]), 0, said.len());
 }
 
 #[test]
@@ -177,7 +173,7 @@ fn a_long_pause_never_shifts_what_follows() {
     for pause in [vec![0.0; hiss.len()], hiss] {
         let samples = [phrase, &pause[..], phrase, &pause[..SAMPLE_RATE]].concat();
         let events = events(&samples);
-        let heard = accepted(&events);
+        let heard = detected(&events);
         assert_eq!(heard.len(), 2, "{events:#?}");
         let second = (phrase.len() + pause.len()) as u64;
         assert!(heard[1].start.abs_diff(second) <= SAMPLE_RATE as u64 / 4, "{second}: {heard:#?}");
@@ -213,7 +209,7 @@ fn samples_that_are_no_numbers_never_deafen_the_engine() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
         let samples = [&vec![bad; SAMPLE_RATE][..], phrase].concat();
         let start = 2 * SAMPLE_RATE;
-        assert_accepted_at(&events(&samples), start, start + said.len());
+        assert_detected_at(&events(&samples), start, start + said.len());
     }
 }
 
@@ -222,11 +218,7 @@ fn any_short_stream_never_breaks_the_engine() {
     let mut engine = engine(&[demo_profile().clone()]);
     let speech = cut(6.0, 6.6);
     for length in [0, 1, HOP - 1, HOP, 511, 512, 1279, 1280, 3040, speech.len()] {
-        assert_eq!(
-            accepted(&listen(&mut engine, &speech[..length])),
-            <[&Detection; 0]>::default(),
-            "{length}"
-        );
+        assert_eq!(detected(&listen(&mut engine, &speech[..length])), <[&Event; 0]>::default(), "{length}");
     }
 }
 
@@ -239,7 +231,7 @@ fn an_engine_without_profiles_never_says_anything() {
 #[track_caller]
 fn who_wakes(profiles: &[Arc<Profile>]) -> (Vec<(&'static str, Vec<String>)>, Vec<Event>) {
     let events = listen(&mut engine(profiles), living_room());
-    let heard = accepted(&events);
+    let heard = detected(&events);
     let woken = |row: &Row| -> Vec<String> {
         heard.iter().filter(|heard| row.overlaps(heard)).map(|heard| heard.profile.clone()).collect()
     };
@@ -255,7 +247,7 @@ fn two_profiles_of_one_voice_never_wake_twice() {
         assert_eq!(names.len(), usize::from(row.wake), "{row:?}: {names:?}");
     }
     let outscored = verdicts(&events).filter(|(_, refused)| *refused == Some(Reason::Outscored)).count();
-    assert_eq!(outscored, accepted(&events).len(), "{events:#?}");
+    assert_eq!(outscored, detected(&events).len(), "{events:#?}");
 }
 
 #[test]
@@ -327,7 +319,7 @@ fn a_phrase_of_six_seconds_is_never_lost_or_mistaken_for_its_parts() {
     let whole = [&pause[..], &said, &pause].concat();
     let mut engine = engine(&[profile]);
     let events = listen(&mut engine, &whole);
-    let heard = accepted(&events);
+    let heard = detected(&events);
     assert_eq!(heard.len(), 1, "{events:#?}");
     // The verdict need not wait for the last words of so many.
     let place =
@@ -335,7 +327,7 @@ fn a_phrase_of_six_seconds_is_never_lost_or_mistaken_for_its_parts() {
     assert!(4 * place.len() >= 3 * said.len(), "{place:?} of {}", said.len());
     for sentence in sentences {
         let part = listen(&mut engine, &[&pause[..], &sentence, &pause].concat());
-        assert!(accepted(&part).is_empty(), "{part:#?}");
+        assert!(detected(&part).is_empty(), "{part:#?}");
     }
 }
 
@@ -357,7 +349,7 @@ fn a_change_of_other_profiles_or_settings_never_loses_what_is_being_said() {
     }
     engine.finish(|event| heard.push(event));
     let mine = |events: &[Event]| -> Vec<_> {
-        accepted(events)
+        detected(events)
             .into_iter()
             .filter(|d| d.profile == "demo")
             .map(|d| (d.start, d.end, d.score))
@@ -372,14 +364,8 @@ fn household() -> Engine {
     Engine::new(models().clone(), std::slice::from_ref(demo_profile()), rule)
 }
 
-fn other_voices(events: &[Event]) -> Vec<&Detection> {
-    let mut others = Vec::new();
-    for event in events {
-        if let Event::OtherVoice(detection) = event {
-            others.push(detection);
-        }
-    }
-    others
+fn other_voices(events: &[Event]) -> Vec<&Event> {
+    events.iter().filter(|event| event.kind == EventKind::OtherVoice).collect()
 }
 
 /// A voice enrolled from these recordings.
@@ -404,8 +390,7 @@ fn the_phrase_in_another_voice_is_told_once_and_nothing_else_is() {
         assert!(other.decided - other.end <= SAMPLE_RATE as u64, "{other:?} is late");
     }
     // All else stays as it is, and without the mode there is nothing else.
-    let without: Vec<Event> =
-        heard.into_iter().filter(|event| !matches!(event, Event::OtherVoice(_))).collect();
+    let without: Vec<Event> = heard.into_iter().filter(|event| event.kind != EventKind::OtherVoice).collect();
     assert_eq!(without, *ROOM);
     assert_eq!(
         listen_in_blocks(&mut household(), scene(), &[1024]),
@@ -423,10 +408,10 @@ fn nobody_is_named_but_who_spoke() {
     let mut engine = household();
     engine.recognise([voice("anna", &demo), voice("man", &said("man", "speech"))].into());
     let heard = listen(&mut engine, living_room());
-    let named = |detection: &Detection| detection.speaker.clone().map(|Speaker { name, .. }| name);
-    let accepted = accepted(&heard);
-    assert!(!accepted.is_empty());
-    assert!(accepted.iter().all(|detection| named(detection).as_deref() == Some("anna")), "{accepted:#?}");
+    let named = |event: &Event| event.speaker.clone().map(|Speaker { name, .. }| name);
+    let detected = detected(&heard);
+    assert!(!detected.is_empty());
+    assert!(detected.iter().all(|detection| named(detection).as_deref() == Some("anna")), "{detected:#?}");
     let others = other_voices(&heard);
     assert!(!others.is_empty());
     assert!(others.iter().all(|other| named(other).as_deref() == Some("man")), "{others:#?}");
@@ -445,6 +430,6 @@ fn a_disabled_profile_or_one_whose_threshold_is_out_of_reach_never_wakes() {
     };
     assert!(with(Settings { enabled: false, threshold: None }).is_empty());
     let heard = with(Settings { enabled: true, threshold: Some(4.5) });
-    assert!(accepted(&heard).is_empty());
+    assert!(detected(&heard).is_empty());
     assert!(verdicts(&heard).any(|(detection, _)| detection.threshold == 4.5));
 }

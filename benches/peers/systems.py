@@ -64,7 +64,7 @@ def wakeword(system):
 
 def accepted_seconds(output):
     events = map(json.loads, output.splitlines())
-    return [event["decided"] / 16_000 for event in events if event["event"] == "accepted"]
+    return [event["decided"] / 16_000 for event in events if event["event"] == "detected"]
 
 
 def environment(name, packages):

@@ -9,6 +9,11 @@ pub fn monotonic_us() -> u64 {
     micros(ClockId::Monotonic)
 }
 
+/// The wall clock: microseconds since 1970 (UTC).
+pub fn unix_us() -> u64 {
+    micros(ClockId::Realtime)
+}
+
 fn micros(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000

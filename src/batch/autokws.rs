@@ -9,7 +9,6 @@ use super::hear;
 use super::score::{LabelError, Labels, read_labels};
 use crate::audio::SAMPLE_RATE;
 use crate::engine::Engine;
-use crate::engine::event::Event;
 use crate::engine::rule::Rule;
 use crate::enroll::takes::{self, Recording, TakesError, audio_files};
 use crate::models::Models;
@@ -163,7 +162,7 @@ pub fn predict(
     let mut engine = Engine::new(models.clone(), &profiles, rule.clone());
     let decide = |path: &PathBuf| {
         let mut accepted = false;
-        let (samples, end) = hear(&mut engine, path, |event| accepted |= matches!(event, Event::Accepted(_)));
+        let (samples, end) = hear(&mut engine, path, |event| accepted |= event.is_detected());
         if let Err(error) = end {
             warn(format!("{error}"));
         }

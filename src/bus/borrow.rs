@@ -9,7 +9,7 @@ use zbus::{Connection, OwnedVariant};
 
 use super::publish::DAEMON;
 use super::{BusKind, NAME, PATH, builder, enrollment};
-use crate::service::handoff::HandedAudio;
+use crate::control::HandedAudio;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -256,8 +256,6 @@ fn plain(value: &Variant<'_>) -> Value {
         Variant::Bool(value) => json!(value),
         Variant::U32(value) => json!(value),
         Variant::U64(value) => json!(value),
-        // Scores are single precision; written so, they have no digits that mean nothing.
-        Variant::F64(value) if f64::from(*value as f32) == *value => json!(*value as f32),
         Variant::F64(value) => json!(value),
         Variant::Str(value) => json!(value.as_str()),
         other => json!(other.to_string()),

@@ -1,23 +1,23 @@
 //! `org.wakeword.Wakeword1.Daemon`
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
-use zbus::{Connection, OwnedFd, SerializeDict, Type, fdo, interface};
+use zbus::{Connection, OwnedFd, OwnedVariant, SerializeDict, Type, Variant, fdo, interface};
 
-use super::desk::{Desk, clean};
 use super::error::BusError;
-use crate::engine::event::Reason;
+use super::queue::{CommandQueue, clean};
+use crate::control::{Command, HoldKind, MAX_READERS, Status};
+use crate::digits;
+use crate::engine::event::Event;
 use crate::features::SAMPLE_RATE;
-use crate::service::command::{Command, HoldKind};
-use crate::service::handoff::MAX_READERS;
-use crate::service::notice::{Status, WakeEvent};
 
 /// The daemon's object.
 pub struct Daemon {
-    desk: Desk,
+    queue: CommandQueue,
     shared: Arc<Shared>,
 }
 
@@ -45,14 +45,14 @@ impl Shared {
     /// Who left before it got what it asked for would keep it for ever: its leaving has been seen already.
     pub async fn check_holder(
         &self,
-        desk: &Desk,
+        queue: &CommandQueue,
         connection: &Connection,
         owner: String,
     ) -> Result<(), BusError> {
         let bus = fdo::DBusProxy::new(connection).await?;
         if !bus.name_has_owner(owner.as_str().try_into()?).await.unwrap_or(true) {
             self.forget_holder(&owner);
-            desk.tell(Command::Vanished { owner });
+            queue.tell(Command::Vanished { owner });
         }
         Ok(())
     }
@@ -88,8 +88,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Daemon {
-    pub(super) fn new(desk: Desk, shared: Arc<Shared>) -> Self {
-        Self { desk, shared }
+    pub(super) fn new(queue: CommandQueue, shared: Arc<Shared>) -> Self {
+        Self { queue, shared }
     }
 }
 
@@ -119,27 +119,27 @@ impl Daemon {
         let (reason, application) = (clean(&reason), clean(&application));
         self.shared.remember_holder(&owner);
         let hold = |owner| |answer| Command::Hold { kind, reason, application, owner, answer };
-        let cookie = self.desk.ask(hold(owner.clone())).await?;
-        self.shared.check_holder(&self.desk, connection, owner).await?;
+        let cookie = self.queue.ask(hold(owner.clone())).await?;
+        self.shared.check_holder(&self.queue, connection, owner).await?;
         Ok(cookie)
     }
 
     /// Ends a hold of the caller.
     async fn release(&self, cookie: u32, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.desk.ask(|answer| Command::Release { cookie, owner, answer }).await
+        self.queue.ask(|answer| Command::Release { cookie, owner, answer }).await
     }
 
     /// Reads configuration and profiles again. If the new configuration is bad, nothing changes and the
     /// error says why.
     async fn reload(&self) -> Result<(), BusError> {
-        self.desk.ask(|answer| Command::Reload { answer: Some(answer) }).await
+        self.queue.ask(|answer| Command::Reload { answer: Some(answer) }).await
     }
 
     /// Hands over audio: first the past, as much as is kept of `preroll_ms` milliseconds, then what is heard
     /// until the descriptor is closed. Details: rate (u), channels (u), format (s), preroll_samples (t),
     /// first_us (t, when the first sample was heard, CLOCK_MONOTONIC), phrase_start and phrase_end (t, the last
-    /// accepted phrase in samples from the first one; absent if it is not in the past that was handed over),
+    /// detected phrase in samples from the first one; absent if it is not in the past that was handed over),
     /// stream (u, names the stream in `AudioLost`).
     #[zbus(out_args("audio", "details"))]
     async fn open_audio(
@@ -148,7 +148,7 @@ impl Daemon {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(OwnedFd, AudioDetails), BusError> {
         let owner = caller(&header)?;
-        let stream = self.desk.ask(|answer| Command::OpenAudio { preroll_ms, answer }).await?;
+        let stream = self.queue.ask(|answer| Command::OpenAudio { preroll_ms, answer }).await?;
         self.shared.remember_stream(stream.id, owner);
         let details = AudioDetails {
             rate: SAMPLE_RATE as u32,
@@ -212,16 +212,17 @@ impl Daemon {
         self.shared.status(|status| status.last_error.clone())
     }
 
-    /// The speaker of a profile said its phrase. Details: phrase, user (s), score, threshold, margin,
-    /// keyword_score, cepstral_score, speaker_score, speaker_cosine (d, the last two absent if the voice was
-    /// not asked), snr_db, level_dbfs, latency_ms (d), start_us, end_us (t, CLOCK_MONOTONIC), sequence (t).
-    /// Where it was said in one of the voices of `wakeword speakers`: speaker (s), its name, and
-    /// speaker_similarity (d).
+    /// The speaker of a profile said its phrase. Details, as in the JSON of `wakeword run`: phrase, user (s); score,
+    /// threshold, margin, keyword_score, cepstral_score, speaker_score, speaker_cosine (d, the last two absent if the
+    /// voice was not asked), snr_db, level_dbfs (d); start, end, decided (t, samples at 16 kHz since the daemon began
+    /// to listen); start_us, end_us, decided_us (t, microseconds of CLOCK_MONOTONIC), end_unix_us (t, microseconds
+    /// since 1970), latency_ms (d), sequence (t). Where it was said in one of the voices of `wakeword speakers`:
+    /// speaker (s), its name, and speaker_similarity (d).
     #[zbus(signal)]
     pub(super) async fn detected(
         emitter: &SignalEmitter<'_>,
         profile: &str,
-        details: Details,
+        details: HashMap<String, OwnedVariant>,
     ) -> zbus::Result<()>;
 
     /// Something like the phrase of a profile was refused; sent only if configured. Details as of `Detected`,
@@ -230,7 +231,7 @@ impl Daemon {
     pub(super) async fn rejected(
         emitter: &SignalEmitter<'_>,
         profile: &str,
-        details: Details,
+        details: HashMap<String, OwnedVariant>,
     ) -> zbus::Result<()>;
 
     /// Somebody other than its owner said the phrase of a profile; sent in household mode only, once the phrase
@@ -239,7 +240,7 @@ impl Daemon {
     pub(super) async fn other_voice(
         emitter: &SignalEmitter<'_>,
         profile: &str,
-        details: Details,
+        details: HashMap<String, OwnedVariant>,
     ) -> zbus::Result<()>;
 
     /// Sent to the reader of a stream alone: it was too slow and lost this many samples.
@@ -271,53 +272,22 @@ struct AudioDetails {
     stream: u32,
 }
 
-/// The dictionary that comes with what was heard.
-#[derive(SerializeDict, Type)]
-#[zbus(signature = "a{sv}")]
-pub(super) struct Details {
-    phrase: String,
-    user: String,
-    score: f64,
-    threshold: f64,
-    margin: f64,
-    keyword_score: f64,
-    cepstral_score: f64,
-    speaker_score: Option<f64>,
-    speaker_cosine: Option<f64>,
-    speaker: Option<String>,
-    speaker_similarity: Option<f64>,
-    snr_db: f64,
-    level_dbfs: f64,
-    latency_ms: f64,
-    start_us: u64,
-    end_us: u64,
-    sequence: u64,
-    reason: Option<&'static str>,
+/// What comes with the name of the profile in a signal: the fields of the event in JSON, under the same names.
+pub(super) fn details(event: &Event) -> HashMap<String, OwnedVariant> {
+    let Value::Object(fields) = digits::json(event) else { return HashMap::new() };
+    let told = fields.into_iter().filter(|(name, _)| !["event", "profile"].contains(&name.as_str()));
+    told.filter_map(|(name, value)| Some((name, variant(&value)?))).collect()
 }
 
-impl From<&WakeEvent> for Details {
-    fn from(event: &WakeEvent) -> Self {
-        let detection = &event.detection;
-        let evidence = &detection.evidence;
-        Self {
-            phrase: detection.phrase.clone(),
-            user: detection.user.clone(),
-            score: detection.score.into(),
-            threshold: detection.threshold.into(),
-            margin: detection.margin.into(),
-            keyword_score: evidence.keyword_score.into(),
-            cepstral_score: evidence.cepstral_score.into(),
-            speaker_score: evidence.speaker_score.map(f64::from),
-            speaker_cosine: evidence.speaker_cosine.map(f64::from),
-            speaker: detection.speaker.as_ref().map(|speaker| speaker.name.clone()),
-            speaker_similarity: detection.speaker.as_ref().map(|speaker| speaker.similarity.into()),
-            snr_db: evidence.snr_db.into(),
-            level_dbfs: evidence.level_dbfs.into(),
-            latency_ms: event.latency_ms,
-            start_us: event.start_us,
-            end_us: event.end_us,
-            sequence: event.sequence,
-            reason: event.reason.map(Reason::name),
-        }
-    }
+/// A text, a count or a measured value; nothing else is in an event.
+fn variant(value: &Value) -> Option<OwnedVariant> {
+    let variant = match value {
+        Value::String(text) => Variant::from(text.clone()),
+        Value::Number(number) => match number.as_u64() {
+            Some(count) => Variant::from(count),
+            None => Variant::from(number.as_f64()?),
+        },
+        _ => return None,
+    };
+    variant.try_to_owned().ok()
 }

@@ -8,23 +8,23 @@ use zbus::object_server::SignalEmitter;
 use zbus::{Connection, OwnedVariant, SerializeDict, Type, Variant, interface};
 
 use super::daemon::{Shared, caller};
-use super::desk::{Desk, clean};
 use super::error::BusError;
+use super::queue::{CommandQueue, clean};
+use crate::control::{Command, EnrolRequest};
 use crate::enroll::{TAKES, text};
-use crate::service::command::{Command, EnrolRequest};
 
 /// Name of the interface.
 pub(super) const INTERFACE: &str = "org.wakeword.Wakeword1.Enrollment";
 
 /// The enrolment of the daemon's object.
 pub struct Enrollment {
-    desk: Desk,
+    queue: CommandQueue,
     shared: Arc<Shared>,
 }
 
 impl Enrollment {
-    pub(super) fn new(desk: Desk, shared: Arc<Shared>) -> Self {
-        Self { desk, shared }
+    pub(super) fn new(queue: CommandQueue, shared: Arc<Shared>) -> Self {
+        Self { queue, shared }
     }
 }
 
@@ -41,14 +41,14 @@ impl Enrollment {
         let owner = caller(&header)?;
         self.shared.remember_holder(&owner);
         let claimant = owner.clone();
-        self.desk.ask(|answer| Command::Claim { owner: claimant, answer }).await?;
-        self.shared.check_holder(&self.desk, connection, owner).await
+        self.queue.ask(|answer| Command::Claim { owner: claimant, answer }).await?;
+        self.shared.check_holder(&self.queue, connection, owner).await
     }
 
     /// Ends the claim, and the enrolment that may be under way: nothing of it is stored.
     async fn release(&self, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.desk.ask(|answer| Command::ReleaseClaim { owner, answer }).await
+        self.queue.ask(|answer| Command::ReleaseClaim { owner, answer }).await
     }
 
     /// Begins to listen for `NumEnrollStages` takes of a phrase, which become the profile of this name. Options:
@@ -76,13 +76,13 @@ impl Enrollment {
                 }
             }
         }
-        self.desk.ask(|answer| Command::StartEnrolment { owner, request, answer }).await
+        self.queue.ask(|answer| Command::StartEnrolment { owner, request, answer }).await
     }
 
     /// Stops the enrolment under way, if any: nothing of it is stored.
     async fn enroll_stop(&self, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.desk.ask(|answer| Command::StopEnrolment { owner, answer }).await
+        self.queue.ask(|answer| Command::StopEnrolment { owner, answer }).await
     }
 
     /// Good takes that make a profile.

@@ -1,6 +1,6 @@
 //! What callers are told went wrong.
 
-use crate::service::command::CommandError;
+use crate::control::CommandError;
 
 /// An error on the bus, named `org.wakeword.Wakeword1.Error.` and its variant; the text is for people.
 #[derive(Debug, zbus::DBusError)]

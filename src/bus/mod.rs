@@ -1,23 +1,22 @@
 //! The daemon on D-Bus: what others may see of it and ask of it.
 //!
 //! The bus has a thread of its own and speaks with the rest of the daemon only in
-//! [`Command`]s and [`Notice`]s, so nothing that happens on the bus can hold up the listening.
+//! [`Command`]s and [`Notification`]s, so nothing that happens on the bus can hold up the listening.
 
 mod borrow;
 pub mod client;
 mod daemon;
-mod desk;
 mod enrollment;
 mod error;
 mod profile;
 mod publish;
+mod queue;
 mod serve;
 
 use crossbeam_channel::{Receiver, Sender};
 use zbus::connection::Builder;
 
-use crate::service::command::Command;
-use crate::service::notice::Notice;
+use crate::control::{Command, Notification};
 
 pub use borrow::{BorrowError, Borrowed};
 pub use profile::path as profile_path;
@@ -42,14 +41,14 @@ pub struct BusOptions {
     pub threshold: f32,
 }
 
-/// Serves the bus until the other end of `notices` is dropped.
+/// Serves the bus until the other end of `notifications` is dropped.
 ///
 /// A bus that is missing, lost or taken by another daemon is reported as [`Command::Bus`] and tried
 /// again for ever. Both channels should be bounded: room in `commands` limits how many calls can wait.
-pub fn run(options: &BusOptions, commands: Sender<Command>, notices: &Receiver<Notice>) {
+pub fn run(options: &BusOptions, commands: Sender<Command>, notifications: &Receiver<Notification>) {
     match options.kind {
-        BusKind::Off => notices.iter().for_each(drop),
-        BusKind::Session | BusKind::System => serve::run(options, commands, notices),
+        BusKind::Off => notifications.iter().for_each(drop),
+        BusKind::Session | BusKind::System => serve::run(options, commands, notifications),
     }
 }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zbus::{Variant, interface};
 
 use super::PATH;
-use super::desk::Desk;
 use super::error::BusError;
+use super::queue::CommandQueue;
+use crate::control::Command;
+use crate::digits;
 use crate::profile::Profile;
-use crate::service::command::Command;
 
 /// Name of the interface.
 pub(super) const INTERFACE: &str = "org.wakeword.Wakeword1.Profile";
@@ -18,7 +19,7 @@ pub(super) const INTERFACE: &str = "org.wakeword.Wakeword1.Profile";
 /// An enrolled profile's object.
 pub struct ProfileObject {
     name: String,
-    desk: Desk,
+    queue: CommandQueue,
     shown: Shown,
 }
 
@@ -43,7 +44,7 @@ impl View {
             phrase: profile.phrase.clone(),
             user: profile.user.clone(),
             created: profile.created,
-            threshold: profile.settings.threshold.unwrap_or(threshold).into(),
+            threshold: digits::widen(profile.settings.threshold.unwrap_or(threshold)),
             enabled: profile.settings.enabled,
             takes: profile.takes.len() as u32,
         }
@@ -64,8 +65,8 @@ impl View {
 }
 
 impl ProfileObject {
-    pub(super) fn new(name: String, desk: Desk, shown: Shown) -> Self {
-        Self { name, desk, shown }
+    pub(super) fn new(name: String, queue: CommandQueue, shown: Shown) -> Self {
+        Self { name, queue, shown }
     }
 
     fn view<T>(&self, field: impl FnOnce(&View) -> T) -> T {
@@ -79,13 +80,13 @@ impl ProfileObject {
     /// Deletes the profile for good.
     async fn remove(&self) -> Result<(), BusError> {
         let profile = self.name.clone();
-        self.desk.ask(|answer| Command::Remove { profile, answer }).await
+        self.queue.ask(|answer| Command::Remove { profile, answer }).await
     }
 
     /// Listens for it, or not, from now on.
     async fn set_enabled(&self, enabled: bool) -> Result<(), BusError> {
         let profile = self.name.clone();
-        self.desk.ask(|answer| Command::SetEnabled { profile, enabled, answer }).await
+        self.queue.ask(|answer| Command::SetEnabled { profile, enabled, answer }).await
     }
 
     /// Sets the score needed, between 0 and 5; 0 goes back to the configured one.
@@ -97,7 +98,7 @@ impl ProfileObject {
         }
         let threshold = (asked > 0.0).then_some(asked);
         let profile = self.name.clone();
-        self.desk.ask(|answer| Command::SetThreshold { profile, threshold, answer }).await
+        self.queue.ask(|answer| Command::SetThreshold { profile, threshold, answer }).await
     }
 
     /// Its name, as in `Detected` and in the program's commands.

@@ -10,13 +10,14 @@ use zbus::object_server::SignalEmitter;
 use zbus::{Connection, Variant};
 
 use super::PATH;
-use super::daemon::Daemon;
-use super::desk::Desk;
+use super::daemon::{Daemon, details};
 use super::enrollment::{Enrollment, StatusDetails};
 use super::profile::{self, ProfileObject, Shown, View};
+use super::queue::CommandQueue;
+use crate::control::{EnrolStep, Notification, Status};
+use crate::digits;
+use crate::engine::event::{Event, EventKind};
 use crate::profile::Profile;
-use crate::service::enroller::EnrolStep;
-use crate::service::notice::{Notice, Status, WakeEvent};
 
 /// Name of the interface of the daemon's object.
 pub(super) const DAEMON: &str = "org.wakeword.Wakeword1.Daemon";
@@ -36,16 +37,13 @@ impl News {
         Self { status: Status::default(), profiles: Vec::new(), threshold }
     }
 
-    /// Takes what lasts from a notice.
-    pub fn keep(&mut self, notice: Notice) {
-        match notice {
-            Notice::Status(status) => self.status = status,
-            Notice::Profiles(profiles) => self.profiles = profiles,
-            Notice::Threshold(threshold) => self.threshold = threshold,
-            Notice::Verdict(_)
-            | Notice::OtherVoice(_)
-            | Notice::Enrolment { .. }
-            | Notice::AudioLost { .. } => {}
+    /// Takes what lasts from a notification.
+    pub fn keep(&mut self, notification: Notification) {
+        match notification {
+            Notification::Status(status) => self.status = status,
+            Notification::Profiles(profiles) => self.profiles = profiles,
+            Notification::Threshold(threshold) => self.threshold = threshold,
+            Notification::Event(_) | Notification::Enrolment { .. } | Notification::AudioLost { .. } => {}
         }
     }
 
@@ -58,7 +56,7 @@ impl News {
 /// Emits on one connection.
 pub struct Publisher {
     emitter: SignalEmitter<'static>,
-    desk: Desk,
+    queue: CommandQueue,
     /// The condition as subscribers know it.
     told: Status,
     /// When its counters were told.
@@ -70,10 +68,10 @@ pub struct Publisher {
 
 impl Publisher {
     /// Registers the profiles' objects.
-    pub async fn new(connection: Connection, desk: Desk, news: &News) -> zbus::Result<Self> {
+    pub async fn new(connection: Connection, queue: CommandQueue, news: &News) -> zbus::Result<Self> {
         let mut publisher = Self {
             emitter: SignalEmitter::new(&connection, PATH)?.into_owned(),
-            desk,
+            queue,
             told: news.status.clone(),
             counters_told: Instant::now(),
             counters_changed: false,
@@ -90,16 +88,14 @@ impl Publisher {
         self.changed(&self.emitter, DAEMON, all).await
     }
 
-    pub async fn verdict(&self, event: &WakeEvent) -> zbus::Result<()> {
-        let profile = &event.detection.profile;
-        match event.reason {
-            None => Daemon::detected(&self.emitter, profile, event.into()).await,
-            Some(_) => Daemon::rejected(&self.emitter, profile, event.into()).await,
+    pub async fn event(&self, event: &Event) -> zbus::Result<()> {
+        let (emitter, profile, details) = (&self.emitter, &event.profile, details(event));
+        match event.kind {
+            EventKind::Candidate => Ok(()),
+            EventKind::Detected => Daemon::detected(emitter, profile, details).await,
+            EventKind::Rejected(_) => Daemon::rejected(emitter, profile, details).await,
+            EventKind::OtherVoice => Daemon::other_voice(emitter, profile, details).await,
         }
-    }
-
-    pub async fn other_voice(&self, event: &WakeEvent) -> zbus::Result<()> {
-        Daemon::other_voice(&self.emitter, &event.detection.profile, event.into()).await
     }
 
     pub async fn audio_lost(&self, owner: BusName<'_>, stream: u32, samples: u64) -> zbus::Result<()> {
@@ -112,7 +108,7 @@ impl Publisher {
         let emitter = self.emitter.to_owned().set_destination(owner);
         match step {
             EnrolStep::Level(dbfs, speech) => {
-                Enrollment::enroll_level(&emitter, (*dbfs).into(), *speech).await
+                Enrollment::enroll_level(&emitter, digits::widen(*dbfs), *speech).await
             }
             EnrolStep::Status { result, stage, reason, text } => {
                 let details = StatusDetails::new(*stage, reason.clone(), text.clone());
@@ -162,7 +158,7 @@ impl Publisher {
             let path = profile::path(&name);
             let Some(shown) = self.profiles.get(&name) else {
                 let shown = Arc::new(Mutex::new(view));
-                let object = ProfileObject::new(name.clone(), self.desk.clone(), shown.clone());
+                let object = ProfileObject::new(name.clone(), self.queue.clone(), shown.clone());
                 server.at(path, object).await?;
                 self.profiles.insert(name, shown);
                 continue;

@@ -13,12 +13,11 @@ use zbus::{Connection, MatchRule, MessageStream, message};
 use zruntime::Task;
 
 use super::daemon::{Daemon, Shared};
-use super::desk::Desk;
 use super::enrollment::Enrollment;
 use super::publish::{News, Publisher};
+use super::queue::CommandQueue;
 use super::{BusOptions, NAME, PATH, builder};
-use crate::service::command::{BusCondition, Command};
-use crate::service::notice::Notice;
+use crate::control::{BusCondition, Command, Notification};
 
 /// First and longest wait before the bus is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -26,24 +25,24 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// A bus that takes longer to greet or to take a message is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves until `notices` closes.
-pub fn run(options: &BusOptions, commands: Sender<Command>, notices: &Receiver<Notice>) {
-    let desk = Desk::new(commands);
+/// Serves until `notifications` closes.
+pub fn run(options: &BusOptions, commands: Sender<Command>, notifications: &Receiver<Notification>) {
+    let queue = CommandQueue::new(commands);
     let mut news = News::new(options.threshold);
     let mut reported = None;
     let mut report = |condition: BusCondition| {
         if reported.as_ref() != Some(&condition) {
-            desk.tell(Command::Bus(condition.clone()));
+            queue.tell(Command::Bus(condition.clone()));
             reported = Some(condition);
         }
     };
     let mut wait = RETRY.0;
     loop {
-        let lost = match Session::begin(options, &desk, &news) {
+        let lost = match Session::begin(options, &queue, &news) {
             Ok(session) => {
                 report(BusCondition::Serving);
                 wait = RETRY.0;
-                match session.serve(&mut news, notices) {
+                match session.serve(&mut news, notifications) {
                     End::Done => return,
                     End::Lost(reason) => BusCondition::Lost(reason),
                 }
@@ -55,8 +54,8 @@ pub fn run(options: &BusOptions, commands: Sender<Command>, notices: &Receiver<N
         // Nobody hears of what happens meanwhile, but its result is what they find afterwards.
         let until = Instant::now() + wait;
         loop {
-            match notices.recv_deadline(until) {
-                Ok(notice) => news.keep(notice),
+            match notifications.recv_deadline(until) {
+                Ok(notification) => news.keep(notification),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -75,7 +74,7 @@ enum End {
 struct Session {
     publisher: Publisher,
     shared: Arc<Shared>,
-    desk: Desk,
+    queue: CommandQueue,
     rejected: bool,
     /// Names that left the bus; closed when the bus itself is gone.
     left: Receiver<String>,
@@ -84,40 +83,40 @@ struct Session {
 }
 
 impl Session {
-    fn begin(options: &BusOptions, desk: &Desk, news: &News) -> zbus::Result<Self> {
+    fn begin(options: &BusOptions, queue: &CommandQueue, news: &News) -> zbus::Result<Self> {
         let shared = Arc::new(Shared::default());
         shared.show(&news.status);
         let (leaving, left) = unbounded();
         let (publisher, watch) = zbus::block_on(in_time(async {
             let connection = builder(options.kind, options.address.as_deref())
-                .serve_at(PATH, Daemon::new(desk.clone(), shared.clone()))
-                .serve_at(PATH, Enrollment::new(desk.clone(), shared.clone()))
+                .serve_at(PATH, Daemon::new(queue.clone(), shared.clone()))
+                .serve_at(PATH, Enrollment::new(queue.clone(), shared.clone()))
                 .serve_at(PATH, ObjectManager)
                 .method_timeout(PATIENCE)
                 .build()
                 .await?;
             let watch = watch(&connection, leaving).await?;
-            let publisher = Publisher::new(connection.clone(), desk.clone(), news).await?;
+            let publisher = Publisher::new(connection.clone(), queue.clone(), news).await?;
             connection.request_name_with_flags(NAME, RequestNameFlags::DO_NOT_QUEUE).await?;
             // For those who kept watching over a restart of the bus.
             publisher.greet(news).await?;
             Ok((publisher, watch))
         }))?;
-        Ok(Self { publisher, shared, desk: desk.clone(), rejected: options.rejected, left, _watch: watch })
+        Ok(Self { publisher, shared, queue: queue.clone(), rejected: options.rejected, left, _watch: watch })
     }
 
-    fn serve(mut self, news: &mut News, notices: &Receiver<Notice>) -> End {
+    fn serve(mut self, news: &mut News, notifications: &Receiver<Notification>) -> End {
         let end = loop {
             let due = self.publisher.counters_due().map_or_else(never, crossbeam_channel::at);
             let published = select! {
-                recv(notices) -> notice => match notice {
-                    Ok(notice) => self.publish(news, notice),
+                recv(notifications) -> notification => match notification {
+                    Ok(notification) => self.publish(news, notification),
                     Err(_) => break End::Done,
                 },
                 recv(self.left) -> name => match name {
                     Ok(owner) => {
                         if self.shared.forget_holder(&owner) {
-                            self.desk.tell(Command::Vanished { owner });
+                            self.queue.tell(Command::Vanished { owner });
                         }
                         Ok(())
                     }
@@ -133,32 +132,31 @@ impl Session {
         };
         // With the connection go all who called over it.
         for owner in self.shared.forget_holders() {
-            self.desk.tell(Command::Vanished { owner });
+            self.queue.tell(Command::Vanished { owner });
         }
         zbus::block_on(self.publisher.close());
         end
     }
 
-    fn publish(&mut self, news: &mut News, notice: Notice) -> zbus::Result<()> {
+    fn publish(&mut self, news: &mut News, notification: Notification) -> zbus::Result<()> {
         zbus::block_on(in_time(async {
-            match &notice {
-                Notice::Verdict(event) if event.reason.is_none() || self.rejected => {
-                    self.publisher.verdict(event).await?;
+            match &notification {
+                Notification::Event(event) if event.reason().is_none() || self.rejected => {
+                    self.publisher.event(event).await?;
                 }
-                Notice::OtherVoice(event) => self.publisher.other_voice(event).await?,
-                Notice::AudioLost { stream, samples } => {
+                Notification::AudioLost { stream, samples } => {
                     if let Some(owner) = self.shared.owner(*stream) {
                         let owner = BusName::Unique(UniqueName::try_from(owner)?);
                         self.publisher.audio_lost(owner, *stream, *samples).await?;
                     }
                 }
-                Notice::Enrolment { owner, step } => {
+                Notification::Enrolment { owner, step } => {
                     let owner = BusName::Unique(UniqueName::try_from(owner.as_str())?);
                     self.publisher.enrolment(owner, step).await?;
                 }
                 _ => {}
             }
-            news.keep(notice);
+            news.keep(notification);
             self.shared.show(&news.status);
             self.publisher.status(&news.status).await?;
             self.publisher.profiles(news).await

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::audio::AudioError;
-use crate::batch::{eval::verdict, hear};
+use crate::batch::hear;
 use crate::engine::Engine;
 use crate::engine::event::Event;
 use crate::engine::rule::Rule;
@@ -37,8 +37,9 @@ impl Room {
     }
 
     fn note(&mut self, rule: &Rule, event: &Event) {
-        let detection = verdict(event).filter(|heard| rule.words_suffice(&heard.evidence));
-        self.scores.extend(detection.map(|detection| detection.score));
+        if event.is_verdict() && rule.words_suffice(&event.evidence) {
+            self.scores.push(event.score);
+        }
     }
 }
 

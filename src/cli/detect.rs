@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wakeword::batch::hear;
+use wakeword::digits;
 use wakeword::engine::Engine;
-use wakeword::engine::event::{Detection, Event};
+use wakeword::engine::event::{Event, EventKind};
 
 use super::{Context, Outcome, output};
 
@@ -15,7 +16,7 @@ use super::{Context, Outcome, output};
 #[command(after_help = "\
 Examples:
   wakeword detect living-room.flac
-  wakeword detect --profile anna --json *.wav | jq 'select(.event == \"accepted\")'
+  wakeword detect --profile anna --json *.wav | jq 'select(.event == \"detected\")'
 
 WAV and FLAC of 8 to 192 kHz and up to 8 channels. Each file is a stream of its own. Times are from the \
 file's beginning; in JSON, positions are samples at 16 kHz.")]
@@ -29,9 +30,9 @@ pub struct Args {
     /// One JSON object an event and line
     #[arg(long)]
     json: bool,
-    /// Only what was accepted
-    #[arg(long)]
-    accepted_only: bool,
+    /// Only what was detected
+    #[arg(long, alias = "accepted-only")]
+    detected_only: bool,
 }
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
@@ -48,8 +49,8 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
             eprintln!("wakeword: {error}");
             outcome = Outcome::Partial;
         }
-        if args.accepted_only {
-            events.retain(|event| matches!(event, Event::Accepted(_)));
+        if args.detected_only {
+            events.retain(Event::is_detected);
         }
         if args.json { write_json(file, &events)? } else { write_table(file, &events)? }
     }
@@ -60,9 +61,7 @@ fn write_json(file: &Path, events: &[Event]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for event in events {
         let mut line = json!({ "file": file.to_string_lossy() });
-        if let (Some(line), serde_json::Value::Object(fields)) =
-            (line.as_object_mut(), serde_json::to_value(event)?)
-        {
+        if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), digits::json(event)) {
             line.extend(fields);
         }
         writeln!(out, "{line}")?;
@@ -74,31 +73,27 @@ fn write_table(file: &Path, events: &[Event]) -> anyhow::Result<()> {
     let mut table = output::table(&[
         "from", "to", "who", "phrase", "verdict", "score", "needed", "words", "voice", "speaker", "SNR",
     ]);
-    let mut row = |detection: &Detection, verdict: &str, accepted: bool| {
-        let evidence = &detection.evidence;
+    for event in events {
+        let (text, good) = match event.kind {
+            EventKind::Candidate => continue,
+            EventKind::Detected => ("detected".into(), true),
+            EventKind::Rejected(reason) => (format!("rejected: {}", reason.describe()), false),
+            EventKind::OtherVoice => ("the phrase in another voice".into(), false),
+        };
+        let evidence = &event.evidence;
         table.add_row([
-            output::time(detection.start).into(),
-            output::time(detection.end).into(),
-            detection.profile.as_str().into(),
-            detection.phrase.as_str().into(),
-            output::verdict(verdict, accepted),
-            format!("{:.2}", detection.score).into(),
-            format!("{:.2}", detection.threshold).into(),
+            output::time(event.start).into(),
+            output::time(event.end).into(),
+            event.profile.as_str().into(),
+            event.phrase.as_str().into(),
+            output::verdict(&text, good),
+            format!("{:.2}", event.score).into(),
+            format!("{:.2}", event.threshold).into(),
             format!("{:.2}", evidence.keyword_score.midpoint(evidence.cepstral_score)).into(),
             evidence.speaker_score.map_or("-".into(), |score| format!("{score:.2}").into()),
-            detection.speaker.as_ref().map_or("-".into(), |speaker| speaker.name.as_str().into()),
+            event.speaker.as_ref().map_or("-".into(), |speaker| speaker.name.as_str().into()),
             format!("{:.0} dB", evidence.snr_db).into(),
         ]);
-    };
-    for event in events {
-        match event {
-            Event::Candidate(_) => {}
-            Event::Accepted(detection) => row(detection, "accepted", true),
-            Event::Rejected(rejection) => {
-                row(&rejection.detection, &format!("refused: {}", rejection.reason.describe()), false);
-            }
-            Event::OtherVoice(detection) => row(detection, "the phrase in another voice", false),
-        }
     }
     let mut out = std::io::stdout().lock();
     if table.is_empty() {

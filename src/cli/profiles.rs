@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
+use wakeword::digits;
 use wakeword::profile::Profile;
 use wakeword::store::{Store, StoreError, transfer};
 
@@ -234,10 +235,10 @@ fn summary(profile: &Profile) -> serde_json::Value {
         "name": profile.name,
         "user": profile.user,
         "phrase": profile.phrase,
-        "settings": profile.settings,
+        "settings": digits::json(&profile.settings),
         "created": profile.created,
-        "take_seconds": profile.takes.iter().map(|take| take.seconds).collect::<Vec<_>>(),
-        "scales": profile.scales,
+        "take_seconds": profile.takes.iter().map(|take| digits::widen(take.seconds)).collect::<Vec<_>>(),
+        "scales": digits::json(&profile.scales),
         "models": profile.models,
     })
 }

@@ -2,43 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An event of the stream. Positions are samples at 16 kHz since its beginning.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-pub enum Event {
-    /// Something like a phrase of `profile` was heard; the verdict follows.
-    Candidate(Candidate),
-    /// The enrolled speaker said the enrolled phrase.
-    Accepted(Detection),
-    /// A candidate was something else.
-    Rejected(Rejection),
-    /// Somebody other than its owner said the enrolled phrase; told in household mode, once the phrase is over. Its
-    /// refusals came before. `user` is empty.
-    #[serde(rename = "other-voice")]
-    OtherVoice(Detection),
-}
-
-/// The place and the first score of a possible phrase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Candidate {
-    /// Whose phrase it may be.
-    pub profile: String,
-    /// The phrase as text.
-    pub phrase: String,
-    /// First sample.
-    pub start: u64,
-    /// Sample after the last.
-    pub end: u64,
-    /// Score of the keyword stage, 1 for a typical enrolment take.
-    pub keyword_score: f32,
-}
-
-/// A candidate with its verdict.
+/// Something that was heard in a stream. Positions are samples at 16 kHz, counted from where the stream began, or in
+/// the daemon from where it began to listen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Detection {
-    /// Whose phrase it is.
+pub struct Event {
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: EventKind,
+    /// Whose phrase it is, or may be.
     pub profile: String,
-    /// Who that is.
+    /// Who that is; empty if the phrase was said in another voice.
     pub user: String,
     /// The enrolled voice that it was said in, if it is one of them.
     #[serde(flatten)]
@@ -51,7 +24,7 @@ pub struct Detection {
     pub end: u64,
     /// Sample that the stream had reached at the verdict.
     pub decided: u64,
-    /// All evidence.
+    /// What was measured.
     #[serde(flatten)]
     pub evidence: Evidence,
     /// Fused score.
@@ -60,6 +33,76 @@ pub struct Detection {
     pub threshold: f32,
     /// `score` less `threshold`.
     pub margin: f32,
+    /// When that was, where there is a clock: the engine has none.
+    #[serde(flatten)]
+    pub timing: Option<Timing>,
+}
+
+impl Event {
+    /// Whether the phrase woke.
+    pub fn is_detected(&self) -> bool {
+        self.kind == EventKind::Detected
+    }
+
+    /// Why it was refused, if it was.
+    pub fn reason(&self) -> Option<Reason> {
+        if let EventKind::Rejected(reason) = self.kind { Some(reason) } else { None }
+    }
+
+    /// Whether this is the verdict on a candidate.
+    pub fn is_verdict(&self) -> bool {
+        matches!(self.kind, EventKind::Detected | EventKind::Rejected(_))
+    }
+
+    /// The same event, counted in a stream that began this many samples earlier.
+    pub fn shifted(self, samples: u64) -> Self {
+        Self { start: self.start + samples, end: self.end + samples, decided: self.decided + samples, ..self }
+    }
+}
+
+/// What an event is. In JSON this is the field `event`, beside `reason` if it was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "reason", rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The keyword stage heard something like the phrase, from `start` to `end`. The verdict follows.
+    Candidate,
+    /// The enrolled speaker said the enrolled phrase.
+    Detected,
+    /// A candidate was something else.
+    Rejected(Reason),
+    /// Somebody other than its owner said the enrolled phrase; told in household mode, once the phrase is over. Its
+    /// refusals came before.
+    OtherVoice,
+}
+
+impl EventKind {
+    /// The public name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::Candidate => "candidate",
+            EventKind::Detected => "detected",
+            EventKind::Rejected(_) => "rejected",
+            EventKind::OtherVoice => "other-voice",
+        }
+    }
+}
+
+/// When a phrase was heard, by the clocks of the machine that heard it. Times in `_us` are microseconds of
+/// CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Counts the daemon's events since its start, from 1.
+    pub sequence: u64,
+    /// When the phrase began.
+    pub start_us: u64,
+    /// When it ended.
+    pub end_us: u64,
+    /// When the verdict was there.
+    pub decided_us: u64,
+    /// When the phrase ended by the wall clock: microseconds since 1970 (UTC).
+    pub end_unix_us: u64,
+    /// From the phrase's end to the verdict, in milliseconds.
+    pub latency_ms: f64,
 }
 
 /// One of the enrolled voices.
@@ -73,18 +116,8 @@ pub struct Speaker {
     pub similarity: f32,
 }
 
-/// A refused candidate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rejection {
-    /// Why it was refused.
-    pub reason: Reason,
-    /// What was measured.
-    #[serde(flatten)]
-    pub detection: Detection,
-}
-
 /// Why a candidate was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The words differ.

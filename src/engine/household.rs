@@ -1,12 +1,12 @@
 //! The phrase in a voice that is not its owner's.
 
-use super::event::{Detection, Reason};
+use super::event::{Event, EventKind};
 use super::rule::Rule;
 
 /// What of the phrase that is being said just now fits best.
 #[derive(Default)]
 pub struct Household {
-    best: Option<Detection>,
+    best: Option<Event>,
     /// Where the last phrase ended that woke somebody.
     woken: u64,
 }
@@ -18,27 +18,27 @@ impl Household {
     }
 
     /// Takes a refused candidate, which may be judged again while the phrase goes on.
-    pub fn hear(&mut self, rule: &Rule, refused: &Detection, reason: Option<Reason>) {
+    pub fn hear(&mut self, rule: &Rule, refused: &Event) {
         let words = refused.evidence.keyword_score;
         let better = self.best.as_ref().is_none_or(|best| best.evidence.keyword_score < words);
         if better
             && refused.start >= self.woken
-            && reason.is_some_and(|reason| rule.other_voice(&refused.evidence, reason))
+            && refused.reason().is_some_and(|reason| rule.other_voice(&refused.evidence, reason))
         {
-            self.best = Some(Detection { user: String::new(), ..refused.clone() });
+            self.best = Some(Event { kind: EventKind::OtherVoice, user: String::new(), ..refused.clone() });
         }
     }
 
     /// What was said, decided at sample `now`.
-    pub fn take(&mut self, now: u64) -> Option<Detection> {
-        self.best.take().map(|best| Detection { decided: now, ..best })
+    pub fn take(&mut self, now: u64) -> Option<Event> {
+        self.best.take().map(|best| Event { decided: now, ..best })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::event::Evidence;
+    use crate::engine::event::{Evidence, Reason};
 
     #[test]
     fn a_phrase_that_woke_its_owner_is_never_told_of_a_stranger() {
@@ -51,7 +51,8 @@ mod tests {
             level_dbfs: -30.0,
             snr_db: 40.0,
         };
-        let at = |start: u64| Detection {
+        let at = |start: u64| Event {
+            kind: EventKind::Rejected(Reason::OtherSpeaker),
             profile: "anna".into(),
             user: "anna".into(),
             speaker: None,
@@ -63,12 +64,13 @@ mod tests {
             score: 1.0,
             threshold: 1.6,
             margin: -0.6,
+            timing: None,
         };
         let mut household = Household::default();
         household.woke(17_000);
-        household.hear(&rule, &at(1_000), Some(Reason::OtherSpeaker));
+        household.hear(&rule, &at(1_000));
         assert_eq!(household.take(20_000), None);
-        household.hear(&rule, &at(18_000), Some(Reason::OtherSpeaker));
+        household.hear(&rule, &at(18_000));
         assert_eq!(household.take(40_000).map(|told| told.start), Some(18_000));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::event::{Evidence, Reason, Speaker};
+use super::event::{Event, EventKind, Evidence, Speaker};
 use super::rule::Rule;
 use crate::features::SAMPLE_RATE;
 use crate::features::band::Band;
@@ -41,20 +41,6 @@ impl Reference {
     }
 }
 
-/// What is known of a candidate after the verdict.
-pub struct Verdict {
-    /// Everything measured.
-    pub evidence: Evidence,
-    /// Who of `voices` said it.
-    pub speaker: Option<Speaker>,
-    /// Fused score.
-    pub score: f32,
-    /// Why not, if not.
-    pub refused: Option<Reason>,
-    /// The phrase within the audio.
-    pub phrase: Range<usize>,
-}
-
 /// The audio around a candidate.
 pub struct Scene<'a> {
     /// The candidate's surroundings.
@@ -65,6 +51,8 @@ pub struct Scene<'a> {
     pub phrase: Range<usize>,
     /// Where in the stream `audio` begins.
     pub origin: u64,
+    /// Sample that the stream has reached.
+    pub now: u64,
 }
 
 /// Scratch for verdicts.
@@ -89,7 +77,7 @@ impl Judge {
         rule: &Rule,
         keyword_score: f32,
         scene: &Scene<'_>,
-    ) -> Verdict {
+    ) -> Event {
         let scales = &reference.profile.scales;
         let cepstra = self.mfcc.cepstra(scene.audio);
         let cohort = costs(&models.cohort.cepstra.best_matches(&cepstra));
@@ -123,8 +111,22 @@ impl Judge {
             speaker = voice::recognise(&voices, embedding)
                 .map(|(voice, similarity)| Speaker { name: voice.name.clone(), similarity });
         }
-        let (score, refused) = (rule.fuse(&evidence), rule.refusal(&evidence));
-        Verdict { evidence, speaker, score, refused, phrase }
+        let (score, profile) = (rule.fuse(&evidence), &reference.profile);
+        Event {
+            kind: rule.refusal(&evidence).map_or(EventKind::Detected, EventKind::Rejected),
+            profile: profile.name.clone(),
+            user: profile.user.clone(),
+            speaker,
+            phrase: profile.phrase.clone(),
+            start: scene.origin + phrase.start as u64,
+            end: scene.origin + phrase.end as u64,
+            decided: scene.now,
+            evidence,
+            score,
+            threshold: rule.threshold,
+            margin: score - rule.threshold,
+            timing: None,
+        }
     }
 
     /// Forgets the stream.

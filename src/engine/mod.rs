@@ -25,10 +25,10 @@ use crate::models::Models;
 use crate::phrase;
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
-use event::{Candidate, Detection, Event, Reason, Rejection};
+use event::{Event, EventKind, Reason};
 use history::History;
 use household::Household;
-use judge::{Judge, Reference, Scene, Verdict};
+use judge::{Judge, Reference, Scene};
 use rule::Rule;
 use tracker::{Peak, Tracker};
 use window::SlidingMinimum;
@@ -183,85 +183,58 @@ impl Engine {
 
     /// What nobody's own voice said is known once the phrase is over: until then its owner may yet be heard.
     fn tell_household(&mut self, sink: &mut impl FnMut(Event)) {
-        if let Some(detection) = self.household.take(self.history.end()) {
-            sink(Event::OtherVoice(detection));
+        if let Some(event) = self.household.take(self.history.end()) {
+            sink(event);
         }
     }
 
     /// Judges the peaks of one moment together: only the best of them can be accepted.
-    fn judge_all(&mut self, peaks: Vec<Settled>, sink: &mut impl FnMut(Event)) {
+    fn judge_all(&mut self, peaks: Vec<(usize, Peak)>, sink: &mut impl FnMut(Event)) {
         let mut verdicts = Vec::with_capacity(peaks.len());
-        for settled in peaks {
-            let (detection, refused) = self.judge_one(&settled, sink);
-            verdicts.push((settled.profile, detection, refused));
+        for (profile, peak) in peaks {
+            verdicts.push((profile, self.judge_one(profile, &peak, sink)));
         }
         let winner = verdicts
             .iter()
-            .filter(|(_, _, refused)| refused.is_none())
+            .filter(|(_, event)| event.is_detected())
             .max_by(|a, b| a.1.margin.total_cmp(&b.1.margin))
-            .map(|(profile, detection, _)| (*profile, detection.end));
+            .map(|(profile, event)| (*profile, event.end));
         if let Some((_, end)) = winner {
             self.household.woke(end);
         }
         let winner = winner.map(|(profile, _)| profile);
-        for (profile, detection, refused) in verdicts {
-            let refused = refused.or_else(|| (winner != Some(profile)).then_some(Reason::Outscored));
+        for (profile, mut event) in verdicts {
+            if event.is_detected() && winner != Some(profile) {
+                event.kind = EventKind::Rejected(Reason::Outscored);
+            }
             self.keywords.trackers[profile].judged(winner.is_some());
             if winner.is_none() && self.rule.household {
-                self.household.hear(&self.rule, &detection, refused);
+                self.household.hear(&self.rule, &event);
             }
-            sink(match refused {
-                None => Event::Accepted(detection),
-                Some(reason) => Event::Rejected(Rejection { reason, detection }),
-            });
+            sink(event);
         }
     }
 
-    fn judge_one(&mut self, settled: &Settled, sink: &mut impl FnMut(Event)) -> (Detection, Option<Reason>) {
-        let (profile, reference) = &self.voices[settled.profile];
-        let seen = phrase::samples_of(settled.peak.vectors.clone());
-        let (seen_start, seen_end) = (seen.start as u64, (seen.end as u64).min(self.history.end()));
-        sink(Event::Candidate(Candidate {
-            profile: profile.name.clone(),
-            phrase: profile.phrase.clone(),
-            start: seen_start,
-            end: seen_end,
-            keyword_score: settled.peak.score,
-        }));
+    /// The verdict on a peak of the profile of this index; `sink` gets the candidate.
+    fn judge_one(&mut self, profile: usize, peak: &Peak, sink: &mut impl FnMut(Event)) -> Event {
+        let (profile, reference) = &self.voices[profile];
+        let seen = phrase::samples_of(peak.vectors.clone());
+        let now = self.history.end();
+        let (start, end) = (seen.start as u64, (seen.end as u64).min(now));
         let around = phrase::SURROUNDINGS as u64;
-        let (origin, audio) = self.history.get(seen_start.saturating_sub(around)..seen_end + around);
-        let (_, background) =
-            self.history.get(self.history.end().saturating_sub(BACKGROUND)..self.history.end());
+        let (origin, audio) = self.history.get(start.saturating_sub(around)..end + around);
+        let (_, background) = self.history.get(now.saturating_sub(BACKGROUND)..now);
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
-        let scene = Scene { audio, background, phrase: place(seen_start)..place(seen_end), origin };
+        let scene = Scene { audio, background, phrase: place(start)..place(end), origin, now };
         let rule = self.rule.of_profile(profile.settings.threshold);
-        let Verdict { evidence, speaker, score, refused, phrase } =
-            self.judge.judge(&self.models, reference, &rule, settled.peak.score, &scene);
-        let detection = Detection {
-            profile: profile.name.clone(),
-            user: profile.user.clone(),
-            speaker,
-            phrase: profile.phrase.clone(),
-            start: origin + phrase.start as u64,
-            end: origin + phrase.end as u64,
-            decided: self.history.end(),
-            evidence,
-            score,
-            threshold: rule.threshold,
-            margin: score - rule.threshold,
-        };
-        (detection, refused)
+        let verdict = self.judge.judge(&self.models, reference, &rule, peak.score, &scene);
+        sink(Event { kind: EventKind::Candidate, start, end, ..verdict.clone() });
+        verdict
     }
 }
 
-/// A peak of the profile of this index that waits for its verdict.
-struct Settled {
-    profile: usize,
-    peak: Peak,
-}
-
 impl KeywordStage {
-    fn take(&mut self, models: &Models, output: Output<'_>, peaks: &mut Vec<Settled>) {
+    fn take(&mut self, models: &Models, output: Output<'_>, peaks: &mut Vec<(usize, Peak)>) {
         match output {
             Output::Gap(next) => {
                 self.finish(peaks);
@@ -277,8 +250,8 @@ impl KeywordStage {
                 for (profile, tracker) in self.trackers.iter_mut().enumerate() {
                     if let Some(peak) = tracker.push(&self.vector, costs) {
                         // Vectors that came at once may bring two peaks of one phrase: the later is better.
-                        peaks.retain(|earlier| earlier.profile != profile);
-                        peaks.push(Settled { profile, peak });
+                        peaks.retain(|(earlier, _)| *earlier != profile);
+                        peaks.push((profile, peak));
                         settled = true;
                     }
                 }
@@ -308,11 +281,11 @@ impl KeywordStage {
         self.trackers.iter().any(Tracker::open)
     }
 
-    /// Settles every peak that is still rising.
-    fn finish(&mut self, peaks: &mut Vec<Settled>) {
+    /// Settles every peak that is still rising; each comes with the index of its profile.
+    fn finish(&mut self, peaks: &mut Vec<(usize, Peak)>) {
         for (profile, tracker) in self.trackers.iter_mut().enumerate() {
-            if peaks.iter().all(|earlier| earlier.profile != profile) {
-                peaks.extend(tracker.finish().map(|peak| Settled { profile, peak }));
+            if peaks.iter().all(|(earlier, _)| *earlier != profile) {
+                peaks.extend(tracker.finish().map(|peak| (profile, peak)));
             }
         }
     }

@@ -54,8 +54,8 @@ fn accepted(samples: &[f32], gate: Option<Vad>) -> Vec<(f32, f32)> {
         engine.vad = gate;
     }
     let mut accepted = Vec::new();
-    let mut take = |event| {
-        if let Event::Accepted(heard) = event {
+    let mut take = |heard: Event| {
+        if heard.is_detected() {
             accepted.push((heard.start as f32 / 16_000.0, heard.end as f32 / 16_000.0));
         }
     };

@@ -10,7 +10,7 @@ use super::learn::{AnalysedTake, conclude};
 use super::quality::{Problem, Quality, Reason};
 use super::{EnrolError, MIN_TAKES, MOST_TAKES};
 use crate::engine::Engine;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, EventKind};
 use crate::engine::rule::Rule;
 use crate::features::SAMPLE_RATE;
 use crate::keyword::score::median;
@@ -218,7 +218,7 @@ impl Session {
             let mut woken = 0;
             for good in &self.good[self.earlier..] {
                 let heard = test(&self.models, profiles, &Rule::default(), &good.samples);
-                woken += usize::from(matches!(heard, Some(Event::Accepted(_))));
+                woken += usize::from(heard.is_some_and(|event| event.is_detected()));
             }
             if woken as f32 >= self.limits.duplicate.share * self.good() as f32 {
                 found.push(&**profile);
@@ -242,10 +242,10 @@ pub fn test(models: &Arc<Models>, profiles: &[Arc<Profile>], rule: &Rule, sample
     let mut engine = Engine::new(models.clone(), profiles, rule.clone());
     let mut best: Option<(f32, Event)> = None;
     let mut sink = |event: Event| {
-        let score = match &event {
-            Event::Candidate(_) | Event::OtherVoice(_) => return,
-            Event::Accepted(_) => f32::INFINITY,
-            Event::Rejected(rejection) => rejection.detection.score,
+        let score = match event.kind {
+            EventKind::Candidate | EventKind::OtherVoice => return,
+            EventKind::Detected => f32::INFINITY,
+            EventKind::Rejected(_) => event.score,
         };
         if best.as_ref().is_none_or(|(other, _)| score > *other) {
             best = Some((score, event));

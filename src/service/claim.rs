@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::command::CommandError;
+use crate::control::CommandError;
 
 /// The claim in force, if any.
 #[derive(Debug, Default)]

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::command::{AudioStream, CommandError, EnrolRequest};
-use super::handoff::HandedAudio;
+use crate::control::{AudioStream, CommandError, EnrolRequest, EnrolResult, EnrolStep, HandedAudio};
 use crate::enroll::{Ear, Heard, Quality, Report, Session, State, TAKES};
 use crate::models::Models;
 use crate::profile::Profile;
@@ -23,63 +22,6 @@ const LOST: Duration = Duration::from_secs(10);
 
 /// A step of the enrolment of this number.
 pub type Numbered = (u64, EnrolStep);
-
-/// What a claimant hears of its enrolment.
-#[derive(Clone, Debug)]
-pub enum EnrolStep {
-    /// How loud it is, in dBFS, and whether somebody speaks.
-    Level(f32, bool),
-    /// What became of a take, or of it all.
-    Status {
-        /// Its name on the bus.
-        result: EnrolResult,
-        /// Good takes so far.
-        stage: usize,
-        /// What is wrong, by name, if anything.
-        reason: Option<String>,
-        /// The same for people.
-        text: String,
-    },
-}
-
-/// What a step of an enrolment comes to. The names are those of fprintd where it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EnrolResult {
-    /// A take was good.
-    StagePassed,
-    /// A take has to be said again.
-    RetryScan,
-    /// The profile is stored.
-    Completed,
-    /// Nothing is stored: too many bad takes, or something went wrong.
-    Failed,
-    /// Nothing is stored: another profile wakes for this phrase in this voice already.
-    Duplicate,
-    /// Nothing is stored: the disk is full.
-    StorageFull,
-    /// Nothing is stored: no sound comes any more.
-    DeviceLost,
-}
-
-impl EnrolResult {
-    /// The public name.
-    pub fn name(self) -> &'static str {
-        match self {
-            EnrolResult::StagePassed => "enroll-stage-passed",
-            EnrolResult::RetryScan => "enroll-retry-scan",
-            EnrolResult::Completed => "enroll-completed",
-            EnrolResult::Failed => "enroll-failed",
-            EnrolResult::Duplicate => "enroll-duplicate",
-            EnrolResult::StorageFull => "enroll-storage-full",
-            EnrolResult::DeviceLost => "enroll-device-lost",
-        }
-    }
-
-    /// Whether nothing follows it.
-    pub fn done(self) -> bool {
-        !matches!(self, EnrolResult::StagePassed | EnrolResult::RetryScan)
-    }
-}
 
 /// All that an enrolment needs.
 pub struct Enroller {

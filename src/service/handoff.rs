@@ -1,17 +1,12 @@
 //! Audio for other programs: what was heard just now, then what is heard until they close.
 
-mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, ErrorKind, PipeWriter, Write as _};
 
-pub use self::reader::HandedAudio;
-use super::command::AudioStream;
+use crate::control::{AudioStream, MAX_READERS};
 use crate::features::SAMPLE_RATE;
-
-/// Readers at a time.
-pub const MAX_READERS: usize = 8;
 
 const BYTES: usize = size_of::<i16>();
 
@@ -28,12 +23,10 @@ const TELL_EVERY: u64 = SAMPLE_RATE as u64;
 pub struct Handoff {
     /// Signed 16 bit, little-endian; sample `n` lies at `n` modulo the length.
     ring: Vec<u8>,
-    /// Samples since the start.
+    /// Samples heard since the start.
     head: u64,
     /// The oldest sample that the ring holds.
     oldest: u64,
-    /// Sample at which the stream began that phrases are counted in.
-    origin: u64,
     /// When the sample at `head` is heard, in microseconds.
     head_us: u64,
     readers: [Option<Reader>; MAX_READERS],
@@ -58,7 +51,6 @@ impl Handoff {
             ring: vec![0; length],
             head: 0,
             oldest: 0,
-            origin: 0,
             head_us: 0,
             readers: [const { None }; MAX_READERS],
             opened: 0,
@@ -93,8 +85,8 @@ impl Handoff {
 
     /// Begins a stream `preroll_ms` in the past, or as far back as there is audio.
     ///
-    /// `phrase` is the last accepted one: its first sample and the one after its last, counted in the
-    /// samples pushed since the start or the last [`wipe`](Self::wipe).
+    /// `phrase` is the last detected one: its first sample and the one after its last, counted in the
+    /// samples pushed since the start.
     ///
     /// # Errors
     /// There are [`MAX_READERS`] already, or the system has no descriptor left.
@@ -109,7 +101,6 @@ impl Handoff {
         let first = self.head.saturating_sub(asked).max(self.oldest);
         let preroll_samples = self.head - first;
         let phrase = phrase
-            .map(|(start, end)| (start + self.origin, end + self.origin))
             .filter(|&(start, end)| first <= start && start < end && end <= self.head)
             .map(|(start, end)| (start - first, end - first));
         let id = self.opened * MAX_READERS as u32 + slot as u32;
@@ -118,16 +109,24 @@ impl Handoff {
         let mut entry = Reader { id, pipe, next: first, lost: 0 };
         entry.follow(&self.ring, self.oldest, self.head);
         self.readers[slot] = Some(entry);
-        let first_us = self.head_us.saturating_sub(preroll_samples * 1_000_000 / SAMPLE_RATE as u64);
-        Ok(AudioStream { id, reader: reader.into(), preroll_samples, first_us, phrase })
+        Ok(AudioStream { id, reader: reader.into(), preroll_samples, first_us: self.us(first), phrase })
     }
 
-    /// Forgets all audio kept, and counts phrases from here: at a mute, and wherever the next block
-    /// does not follow the last. Readers go on with what comes next; what they had not taken is lost.
+    /// Samples pushed since the start.
+    pub fn heard(&self) -> u64 {
+        self.head
+    }
+
+    /// When this sample was heard: CLOCK_MONOTONIC in microseconds.
+    pub fn us(&self, sample: u64) -> u64 {
+        let ago = self.head.saturating_sub(sample);
+        self.head_us.saturating_sub(ago * 1_000_000 / SAMPLE_RATE as u64)
+    }
+
+    /// Forgets all audio kept: at a mute, and wherever the next block does not follow the last. Readers go on with what comes next; what they had not taken is lost.
     pub fn wipe(&mut self) {
         self.ring.fill(0);
         self.oldest = self.head;
-        self.origin = self.head;
     }
 
     fn kept(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Who holds the daemon back, and why.
 
-use super::command::{CommandError, HoldKind};
+use crate::control::{CommandError, HoldKind};
 
 /// More holds at once are a client gone wrong.
 const MOST: usize = 256;

@@ -6,10 +6,10 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use super::hook_run;
-use super::notice::Notice;
 use super::outbox::Outbox;
 use super::record::{Record, Recorder};
 use crate::config::HookConfig;
+use crate::control::Notification;
 
 /// Events that may wait for a hook that still runs.
 const ROOM: usize = 32;
@@ -38,9 +38,9 @@ impl Hooks {
 
     /// Has the hooks for this event run. Never waits: an event for which a hook has no time is dropped and
     /// counted in the log.
-    pub fn fire(&self, notice: &Notice) {
+    pub fn fire(&self, notification: &Notification) {
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(record) = recorder.record(notice).map(Arc::new) else { return };
+        let Some(record) = recorder.record(notification).map(Arc::new) else { return };
         for (hook, outbox) in &self.hooks {
             if hook.on.contains(&record.event) {
                 outbox.push(record.clone());
@@ -76,8 +76,8 @@ mod tests {
 
     use super::*;
     use crate::config::HookEvent;
+    use crate::control::State;
     use crate::engine::event::Reason;
-    use crate::service::notice::State;
     use crate::service::record::tests::{status, verdict};
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,14 +102,14 @@ mod tests {
                 &[HookEvent::Detected, HookEvent::Rejected, HookEvent::State],
             ),
         ]);
-        for notice in [
+        for notification in [
             status(State::Listening),
             verdict(1, None),
             verdict(2, Some(Reason::Uncertain)),
             status(State::Listening),
             status(State::Stopping),
         ] {
-            hooks.fire(&notice);
+            hooks.fire(&notification);
         }
         hooks.finish(Instant::now() + PATIENCE);
         let text = |name| fs::read_to_string(folder.path().join(name)).unwrap();

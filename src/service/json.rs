@@ -7,9 +7,9 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 use serde_json::Value;
 
-use super::notice::Notice;
 use super::outbox::Outbox;
 use super::record::{Record, Recorder};
+use crate::control::Notification;
 
 /// Lines that may wait for a slow reader.
 const ROOM: usize = 256;
@@ -31,11 +31,11 @@ impl JsonLines {
         })
     }
 
-    /// Writes the line of a verdict or of a new state; other notices have none. Never waits: what a slow
+    /// Writes the line of a verdict or of a new state; other notifications have none. Never waits: what a slow
     /// reader has no time for is dropped and counted in the log.
-    pub fn send(&self, notice: &Notice) {
+    pub fn send(&self, notification: &Notification) {
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(record) = recorder.record(notice) {
+        if let Some(record) = recorder.record(notification) {
             self.outbox.push(record);
         }
     }
@@ -63,8 +63,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::control::State;
     use crate::engine::event::Reason;
-    use crate::service::notice::State;
     use crate::service::record::tests::{status, verdict};
     use std::io::{BufRead as _, BufReader};
 
@@ -74,8 +74,9 @@ mod tests {
     fn a_line_never_lacks_its_event() {
         let (reader, writer) = std::io::pipe().unwrap();
         let lines = JsonLines::new(writer).unwrap();
-        let notices = [status(State::Listening), verdict(1, None), verdict(2, Some(Reason::OtherPhrase))];
-        notices.iter().for_each(|notice| lines.send(notice));
+        let notifications =
+            [status(State::Listening), verdict(1, None), verdict(2, Some(Reason::OtherPhrase))];
+        notifications.iter().for_each(|notification| lines.send(notification));
         lines.finish(Instant::now() + PATIENCE);
         let lines: Vec<Value> = BufReader::new(reader)
             .lines()

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::command::{Answer, AudioStream, CommandError};
 use super::handoff::Handoff;
-use super::notice::WakeEvent;
 use crate::audio::capture::{Capture, CaptureError, CaptureOptions, Health};
 use crate::audio::{SAMPLE_RATE, clock};
+use crate::control::{Answer, AudioStream, CommandError};
 use crate::engine::Engine;
-use crate::engine::event::{Detection, Event, Reason, Rejection};
+use crate::engine::event::{Event, EventKind, Timing};
 use crate::engine::rule::Rule;
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
@@ -40,15 +39,13 @@ pub enum Order {
 }
 
 /// What the listener tells the supervisor.
-pub enum Report {
+pub enum ListenerMessage {
     /// The microphone is open: its name and format, and whether it runs with real-time priority.
     Opened(String),
     /// There is no microphone (any more).
     Lost(CaptureError),
-    /// A verdict.
-    Verdict(WakeEvent),
-    /// A phrase in another voice than its owner's.
-    OtherVoice(WakeEvent),
+    /// The engine heard something. Positions count from the first sample that the listener heard; `timing` is there.
+    Event(Event),
     /// Audio came in.
     Progress {
         /// Samples heard since the start, at 16 kHz.
@@ -68,22 +65,21 @@ pub enum Report {
 /// Starts the thread; it ends when the orders do, and drops `ended` then.
 pub fn spawn(
     orders: Receiver<Order>,
-    reports: Sender<Report>,
+    messages: Sender<ListenerMessage>,
     handoff: Handoff,
     ended: Sender<Infallible>,
 ) -> std::io::Result<()> {
     let listen = move || {
         let listener = Listener {
-            reports,
+            messages,
             handoff,
             capture: None,
             engine: None,
+            origin: 0,
             block: Vec::new(),
             waiting: Vec::new(),
-            clock: Clock::default(),
             sequence: 0,
-            phrase: None,
-            kept_from: 0,
+            detected: None,
         };
         listener.run(&orders);
         drop(ended);
@@ -93,37 +89,19 @@ pub fn spawn(
 }
 
 struct Listener {
-    reports: Sender<Report>,
+    messages: Sender<ListenerMessage>,
+    /// Counts and dates the samples heard.
     handoff: Handoff,
     capture: Option<Capture>,
     engine: Option<Box<Engine>>,
+    /// Sample at which the engine's stream began.
+    origin: u64,
     block: Vec<f32>,
     /// Heard before there was an engine.
     waiting: Vec<f32>,
-    clock: Clock,
     sequence: u64,
-    /// The last accepted phrase, in samples handed over since they were last forgotten ...
-    phrase: Option<(u64, u64)>,
-    /// ... and how many were heard before.
-    kept_from: u64,
-}
-
-/// Dates the samples of the engine's stream.
-#[derive(Default)]
-struct Clock {
-    /// Samples heard since the start.
-    heard: u64,
-    /// When the next one will be: CLOCK_MONOTONIC in microseconds.
-    now_us: u64,
-    /// Where among the samples heard the engine's stream begins.
-    origin: u64,
-}
-
-impl Clock {
-    fn us(&self, stream_sample: u64) -> u64 {
-        let ago = self.heard.saturating_sub(self.origin + stream_sample);
-        self.now_us.saturating_sub(ago * 1_000_000 / u64::from(SAMPLE_RATE))
-    }
+    /// First sample, and the one after the last, of the last detected phrase.
+    detected: Option<(u64, u64)>,
 }
 
 impl Listener {
@@ -146,14 +124,15 @@ impl Listener {
                 && let Some(capture) = &self.capture
             {
                 reported = Instant::now();
-                self.report(Report::Progress { samples: self.clock.heard, health: capture.health() });
+                let (samples, health) = (self.handoff.heard(), capture.health());
+                self.tell(ListenerMessage::Progress { samples, health });
             }
         }
     }
 
-    /// The supervisor reads its reports promptly; should it be gone, nobody needs them.
-    fn report(&self, report: Report) {
-        let _ = self.reports.send(report);
+    /// The supervisor reads its messages promptly; should it be gone, nobody needs them.
+    fn tell(&self, message: ListenerMessage) {
+        let _ = self.messages.send(message);
     }
 
     fn obey(&mut self, order: Order) {
@@ -163,10 +142,11 @@ impl Listener {
                 self.close();
                 match Capture::open(&options) {
                     Ok(capture) => {
-                        self.report(Report::Opened(format!("{} ({})", capture.device(), capture.format())));
+                        let name = format!("{} ({})", capture.device(), capture.format());
+                        self.tell(ListenerMessage::Opened(name));
                         self.capture = Some(capture);
                     }
-                    Err(error) => self.report(Report::Lost(error)),
+                    Err(error) => self.tell(ListenerMessage::Lost(error)),
                 }
             }
             Order::Close => {
@@ -175,7 +155,7 @@ impl Listener {
             }
             Order::Engine(engine) => {
                 self.engine = Some(engine);
-                self.clock.origin = self.clock.heard - self.waiting.len() as u64;
+                self.origin = self.handoff.heard() - self.waiting.len() as u64;
                 let waiting = std::mem::take(&mut self.waiting);
                 self.judge(&waiting);
             }
@@ -195,26 +175,25 @@ impl Listener {
         if self.capture.is_none() {
             return Err(CommandError::NoAudio("the microphone is muted or missing".into()));
         }
-        self.handoff.open(preroll_ms, self.phrase).map_err(|error| CommandError::Failed(error.to_string()))
+        self.handoff.open(preroll_ms, self.detected).map_err(|error| CommandError::Failed(error.to_string()))
     }
 
     fn listen(&mut self) {
         let Some(capture) = &mut self.capture else { return };
         self.block.clear();
         let read = capture.read(WAIT, &mut self.block);
-        self.clock.now_us = capture.heard_us();
-        self.clock.heard += self.block.len() as u64;
+        let heard_us = capture.heard_us();
         let block = std::mem::take(&mut self.block);
-        let reports = &self.reports;
-        self.handoff.push(&block, self.clock.now_us, |stream, samples| {
-            let _ = reports.send(Report::AudioLost { stream, samples });
+        let messages = &self.messages;
+        self.handoff.push(&block, heard_us, |stream, samples| {
+            let _ = messages.send(ListenerMessage::AudioLost { stream, samples });
         });
         self.judge(&block);
         self.block = block;
         if let Err(error) = read {
             self.close();
             self.forget();
-            self.report(Report::Lost(error));
+            self.tell(ListenerMessage::Lost(error));
         }
     }
 
@@ -227,46 +206,36 @@ impl Listener {
         };
         let mut events = Vec::new();
         engine.push(samples, |event| events.push(event));
-        for event in events {
-            match event {
-                Event::Candidate(_) => {}
-                Event::Accepted(detection) => {
-                    let kept = self.clock.origin.saturating_sub(self.kept_from);
-                    self.phrase = Some((kept + detection.start, kept + detection.end));
-                    let event = self.dated(detection, None);
-                    self.report(Report::Verdict(event));
-                }
-                Event::Rejected(Rejection { reason, detection }) => {
-                    let event = self.dated(detection, Some(reason));
-                    self.report(Report::Verdict(event));
-                }
-                Event::OtherVoice(detection) => {
-                    let event = self.dated(detection, None);
-                    self.report(Report::OtherVoice(event));
-                }
+        // The verdict follows a candidate at once.
+        for event in events.into_iter().filter(|event| event.kind != EventKind::Candidate) {
+            let event = event.shifted(self.origin);
+            if event.is_detected() {
+                self.detected = Some((event.start, event.end));
             }
+            let timing = Some(self.timing(event.start, event.end));
+            self.tell(ListenerMessage::Event(Event { timing, ..event }));
         }
     }
 
-    /// What the engine heard, with what only the listener knows.
-    fn dated(&mut self, detection: Detection, reason: Option<Reason>) -> WakeEvent {
+    /// When a phrase was heard whose verdict is there now.
+    fn timing(&mut self, start: u64, end: u64) -> Timing {
         self.sequence += 1;
-        let end_us = self.clock.us(detection.end);
-        WakeEvent {
+        let (end_us, decided_us) = (self.handoff.us(end), clock::monotonic_us());
+        let late_us = decided_us.saturating_sub(end_us);
+        Timing {
             sequence: self.sequence,
-            reason,
-            start_us: self.clock.us(detection.start),
+            start_us: self.handoff.us(start),
             end_us,
-            latency_ms: clock::monotonic_us().saturating_sub(end_us) as f64 / 1000.0,
-            detection,
+            decided_us,
+            end_unix_us: clock::unix_us().saturating_sub(late_us),
+            latency_ms: late_us as f64 / 1000.0,
         }
     }
 
     /// What was said before a pause is no longer what was said just now.
     fn forget(&mut self) {
         self.handoff.wipe();
-        self.phrase = None;
-        self.kept_from = self.clock.heard;
+        self.detected = None;
     }
 
     /// Ends the stream: what comes next does not continue it.
@@ -276,6 +245,6 @@ impl Listener {
         if let Some(engine) = &mut self.engine {
             engine.reset();
         }
-        self.clock.origin = self.clock.heard;
+        self.origin = self.handoff.heard();
     }
 }

@@ -1,7 +1,7 @@
 //! The daemon: threads, their states, and what they say to each other.
 //!
 //! ```text
-//! capture ──ring──▶ listener ──Report──▶ supervisor ──Notice──▶ bus, JSON lines, hooks
+//! capture ──ring──▶ listener ─Message─▶ supervisor ──Notification──▶ bus, JSON lines, hooks
 //!                      ▲                     │  ▲
 //!                      └──────── Order ──────┘  └── Command ── bus, signals
 //! ```
@@ -11,7 +11,6 @@
 
 mod backoff;
 mod claim;
-pub mod command;
 pub mod enroller;
 pub mod handoff;
 mod holds;
@@ -21,7 +20,6 @@ mod json;
 mod listener;
 pub mod log;
 mod microphone;
-pub mod notice;
 mod outbox;
 mod priority;
 mod record;
@@ -104,11 +102,11 @@ pub fn run(options: Options) -> Result<(), ServiceError> {
     let store = options.store(&config)?;
     let handoff = Handoff::new(config.service.preroll_s as usize);
     let (orders, taken) = bounded(64);
-    let (reports, heard) = bounded(256);
+    let (messages, heard) = bounded(256);
     let supervisor = Supervisor::new(options, config, store, orders, heard)?;
     signals::forward(supervisor.commands())?;
     let (ended, end) = bounded(0);
-    listener::spawn(taken, reports, handoff, ended)?;
+    listener::spawn(taken, messages, handoff, ended)?;
     let run = supervisor.run();
     // Nothing is ever sent: it is the end of the thread that is received.
     let _ = end.recv_timeout(LETTING_GO);

@@ -1,24 +1,15 @@
-//! Notices as programs outside get them: JSON lines, and the environment of hooks.
+//! Notifications as programs outside get them: JSON lines, and the environment of hooks.
 //!
-//! A record is one flat object. `event` says which kind:
-//!
-//! - `detected`: a phrase was accepted. The fields are those of [`WakeEvent`](super::notice::WakeEvent)
-//!   and [`Detection`](crate::engine::event::Detection): sequence, profile, user, phrase, score,
-//!   threshold, margin, `start_us`, `end_us`, `latency_ms` and so on; `speaker` and `speaker_similarity` where
-//!   it was said in one of the enrolled voices.
-//! - `rejected`: one was refused. The same fields, and `reason`, a
-//!   [`Reason`](crate::engine::event::Reason) such as `other-speaker`.
-//! - `other-voice`: in household mode, somebody other than its owner said a phrase. The same fields; `user` is empty.
-//! - `state`: the daemon's state changed, or what it last complained of. The fields are those of
-//!   [`Status`](super::notice::Status).
-//!
-//! A field without a value is left out. New fields may come; those there are keep name and meaning.
+//! A record is one flat object; `docs/events.md` lists its fields. A field without a value is left out. New fields may
+//! come; those there are keep name and meaning.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::notice::{Notice, State};
 use crate::config::HookEvent;
+use crate::control::{Notification, State};
+use crate::digits;
+use crate::engine::event::EventKind;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +20,7 @@ pub struct Record {
     pub fields: Map<String, Value>,
 }
 
-/// Makes records of notices.
+/// Makes records of notifications.
 #[derive(Debug, Default)]
 pub struct Recorder {
     /// State and last error told last.
@@ -37,41 +28,40 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// The record of a verdict, or of a status whose state or error is not that of the status before.
-    /// Other notices have none.
-    pub fn record(&mut self, notice: &Notice) -> Option<Record> {
-        match notice {
-            Notice::Verdict(event) if event.reason.is_none() => Record::new(HookEvent::Detected, &**event),
-            Notice::Verdict(event) => Record::new(HookEvent::Rejected, &**event),
-            Notice::OtherVoice(event) => Record::new(HookEvent::OtherVoice, &**event),
-            Notice::Status(status) => {
+    /// The record of an event, or of a status whose state or error is not that of the status before.
+    /// Other notifications have none.
+    pub fn record(&mut self, notification: &Notification) -> Option<Record> {
+        match notification {
+            Notification::Event(event) => {
+                let kind = match event.kind {
+                    EventKind::Candidate => return None,
+                    EventKind::Detected => HookEvent::Detected,
+                    EventKind::Rejected(_) => HookEvent::Rejected,
+                    EventKind::OtherVoice => HookEvent::OtherVoice,
+                };
+                Record::new(kind, &**event)
+            }
+            Notification::Status(status) => {
                 let now = Some((status.state, status.last_error.clone()));
                 let news = now != self.told;
                 self.told = now;
                 news.then(|| Record::new(HookEvent::State, status)).flatten()
             }
-            Notice::Profiles(_)
-            | Notice::Threshold(_)
-            | Notice::Enrolment { .. }
-            | Notice::AudioLost { .. } => None,
+            Notification::Profiles(_)
+            | Notification::Threshold(_)
+            | Notification::Enrolment { .. }
+            | Notification::AudioLost { .. } => None,
         }
     }
 }
 
 impl Record {
     fn new(event: HookEvent, source: &impl Serialize) -> Option<Self> {
-        let mut fields = object(source);
+        let Value::Object(mut fields) = digits::json(source) else { return None };
         fields.insert("event".into(), serde_json::to_value(event).ok()?);
         fields.retain(|_, value| !value.is_null());
         Some(Self { event, fields })
     }
-}
-
-/// The fields of something that is an object in JSON. Through text, which gives numbers of 32 bits no
-/// digits that were never measured.
-fn object(source: &impl Serialize) -> Map<String, Value> {
-    let text = serde_json::to_string(source);
-    text.and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -79,11 +69,11 @@ pub mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engine::event::{Detection, Evidence, Reason, Speaker};
-    use crate::service::notice::{Status, WakeEvent};
+    use crate::control::Status;
+    use crate::engine::event::{Event, Evidence, Reason, Speaker, Timing};
 
     /// A verdict as the daemon gives it.
-    pub fn verdict(sequence: u64, reason: Option<Reason>) -> Notice {
+    pub fn verdict(sequence: u64, reason: Option<Reason>) -> Notification {
         let evidence = Evidence {
             keyword_score: 1.1,
             cepstral_score: 0.9,
@@ -92,7 +82,16 @@ pub mod tests {
             level_dbfs: -31.5,
             snr_db: 24.0,
         };
-        let detection = Detection {
+        let timing = Timing {
+            sequence,
+            start_us: 5_000_000,
+            end_us: 6_000_000,
+            decided_us: 6_080_000,
+            end_unix_us: 1_800_000_000_000_000,
+            latency_ms: 80.0,
+        };
+        Notification::Event(Arc::new(Event {
+            kind: reason.map_or(EventKind::Detected, EventKind::Rejected),
             profile: "anna".into(),
             user: "Anna \"A\" O'Neil".into(),
             speaker: Some(Speaker { name: "anna".into(), similarity: 0.625 }),
@@ -104,21 +103,13 @@ pub mod tests {
             score: 1.9,
             threshold: 1.6,
             margin: 0.3,
-        };
-        let (start_us, end_us) = (5_000_000, 6_000_000);
-        Notice::Verdict(Arc::new(WakeEvent {
-            sequence,
-            reason,
-            start_us,
-            end_us,
-            latency_ms: 80.0,
-            detection,
+            timing: Some(timing),
         }))
     }
 
     /// A status of this state.
-    pub fn status(state: State) -> Notice {
-        Notice::Status(Status { state, input_device: "front".into(), ..Status::default() })
+    pub fn status(state: State) -> Notification {
+        Notification::Status(Status { state, input_device: "front".into(), ..Status::default() })
     }
 
     #[test]
@@ -136,6 +127,10 @@ pub mod tests {
             r#""score":1.9,"#,
             r#""margin":0.3,"#,
             r#""end_us":6000000"#,
+            r#""decided_us":6080000"#,
+            r#""end_unix_us":1800000000000000"#,
+            r#""latency_ms":80.0"#,
+            r#""start":16000"#,
         ] {
             assert!(text.contains(field), "no {field} in {text}");
         }
@@ -155,10 +150,10 @@ pub mod tests {
         assert_eq!(told(State::NoDevice), None);
         assert_eq!(told(State::Listening).unwrap(), "listening");
         assert_eq!(told(State::NoDevice).unwrap(), "no-device");
-        assert_eq!(recorder.record(&Notice::Profiles(Vec::new())), None);
+        assert_eq!(recorder.record(&Notification::Profiles(Vec::new())), None);
         let trouble = Status { state: State::NoDevice, last_error: "unplugged".into(), ..Status::default() };
-        let record = recorder.record(&Notice::Status(trouble.clone())).unwrap();
+        let record = recorder.record(&Notification::Status(trouble.clone())).unwrap();
         assert_eq!(record.fields["last_error"], "unplugged");
-        assert_eq!(recorder.record(&Notice::Status(Status { overruns: 1, ..trouble })), None);
+        assert_eq!(recorder.record(&Notification::Status(Status { overruns: 1, ..trouble })), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::CommandError;
+use crate::control::CommandError;
 use crate::profile::{Profile, Settings};
 use crate::speaker::voice::Voice;
 use crate::store::{Kind, Store, StoreError};

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use super::command::Command;
+use crate::control::Command;
 
 /// Exit status after a second SIGINT, as shells give it for a program that died of one.
 const INTERRUPTED: i32 = 128 + SIGINT;

@@ -5,22 +5,22 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use super::command::Command;
 use super::hooks::Hooks;
 use super::json::JsonLines;
-use super::notice::Notice;
 use super::outbox::Outbox;
 use crate::bus::{self, BusOptions};
 use crate::config::Config;
+use crate::control::Command;
+use crate::control::Notification;
 
-/// Notices that may wait for the bus.
+/// Notifications that may wait for the bus.
 const ROOM: usize = 256;
 /// What is left for a bus that is given up may take so long.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The sinks of the daemon. None of them makes it wait.
 pub struct Sinks {
-    bus: Outbox<Notice>,
+    bus: Outbox<Notification>,
     hooks: Hooks,
     json: Option<JsonLines>,
 }
@@ -50,17 +50,17 @@ impl Sinks {
     }
 
     /// Tells everybody. False if the bus is so far behind that it missed this.
-    pub fn publish(&self, notice: &Notice) -> bool {
-        self.hooks.fire(notice);
+    pub fn publish(&self, notification: &Notification) -> bool {
+        self.hooks.fire(notification);
         if let Some(json) = &self.json {
-            json.send(notice);
+            json.send(notification);
         }
-        self.tell_bus(notice.clone())
+        self.tell_bus(notification.clone())
     }
 
     /// Tells the bus alone. False if it is so far behind that it missed this.
-    pub fn tell_bus(&self, notice: Notice) -> bool {
-        self.bus.push(notice)
+    pub fn tell_bus(&self, notification: Notification) -> bool {
+        self.bus.push(notification)
     }
 
     /// Lets what was told get out, until `deadline` at the latest.
@@ -73,7 +73,7 @@ impl Sinks {
     }
 }
 
-fn start_bus(config: &Config, commands: &Sender<Command>) -> io::Result<Outbox<Notice>> {
+fn start_bus(config: &Config, commands: &Sender<Command>) -> io::Result<Outbox<Notification>> {
     let options = BusOptions {
         kind: config.bus.kind,
         address: config.bus.address.clone(),
@@ -81,5 +81,5 @@ fn start_bus(config: &Config, commands: &Sender<Command>) -> io::Result<Outbox<N
         threshold: config.detection.threshold,
     };
     let commands = commands.clone();
-    Outbox::new("the bus".into(), ROOM, move |notices| bus::run(&options, commands, &notices))
+    Outbox::new("the bus".into(), ROOM, move |notifications| bus::run(&options, commands, &notifications))
 }

@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::claim::Claim;
-use super::command::{Answer, BusCondition, Command, CommandError, EnrolRequest, HoldKind};
-use super::enroller::{EnrolResult, EnrolStep, Enroller, Numbered};
+use super::enroller::{Enroller, Numbered};
 use super::holds::Holds;
-use super::listener::{Order, Report};
+use super::listener::{ListenerMessage, Order};
 use super::microphone::Microphone;
-use super::notice::{Notice, State, Status};
 use super::priority::ask_realtime_kit;
 use super::roster::{self, Roster};
 use super::sinks::Sinks;
@@ -21,8 +19,12 @@ use super::watch::Watch;
 use super::{Options, ServiceError, capture_options};
 use crate::audio::capture::{CaptureError, Health, Realtime};
 use crate::config::Config;
+use crate::control::{
+    Answer, BusCondition, Command, CommandError, EnrolRequest, EnrolResult, EnrolStep, HoldKind,
+    Notification, State, Status,
+};
 use crate::engine::Engine;
-use crate::engine::event::Detection;
+use crate::engine::event::{Event, EventKind};
 use crate::engine::rule::Rule;
 use crate::models::{ModelError, Models};
 use crate::store::Store;
@@ -52,7 +54,7 @@ pub struct Supervisor {
     model_loads: (Sender<Loaded>, Receiver<Loaded>),
     roster: Roster,
     orders: Sender<Order>,
-    reports: Receiver<Report>,
+    messages: Receiver<ListenerMessage>,
     commands: (Sender<Command>, Receiver<Command>),
     sinks: Sinks,
     systemd: Systemd,
@@ -77,7 +79,7 @@ impl Supervisor {
         config: Config,
         store: Store,
         orders: Sender<Order>,
-        reports: Receiver<Report>,
+        messages: Receiver<ListenerMessage>,
     ) -> Result<Self, ServiceError> {
         let commands = bounded(64);
         let sinks = Sinks::new(&config, options.json, &commands.0)?;
@@ -90,7 +92,7 @@ impl Supervisor {
             model_loads: bounded(1),
             roster: Roster::default(),
             orders,
-            reports,
+            messages,
             commands,
             sinks,
             systemd: Systemd::from_environment()?,
@@ -116,12 +118,12 @@ impl Supervisor {
         self.load_models();
         self.open_microphone();
         self.publish();
-        let (reports, commands) = (self.reports.clone(), self.commands.1.clone());
+        let (messages, commands) = (self.messages.clone(), self.commands.1.clone());
         let (loads, steps) = (self.model_loads.1.clone(), self.steps.1.clone());
         while !self.stopping {
             select! {
-                recv(reports) -> report => match report {
-                    Ok(report) => self.hear(report),
+                recv(messages) -> message => match message {
+                    Ok(message) => self.hear(message),
                     // The listener is gone: only a new process can help.
                     Err(_) => return Err(ServiceError::Listener),
                 },
@@ -136,7 +138,7 @@ impl Supervisor {
         }
         tracing::info!("stopping");
         let last = Status { state: State::Stopping, ..self.told.take().unwrap_or_default() };
-        self.tell(Notice::Status(last));
+        self.tell(Notification::Status(last));
         self.order(Order::Close);
         let deadline = Instant::now() + PATIENCE;
         self.systemd.stopping(deadline);
@@ -146,38 +148,24 @@ impl Supervisor {
 
     // ---- what the listener says
 
-    fn hear(&mut self, report: Report) {
-        match report {
-            Report::Opened(name) => {
+    fn hear(&mut self, message: ListenerMessage) {
+        match message {
+            ListenerMessage::Opened(name) => {
                 tracing::info!(name, "microphone open");
                 self.microphone.opened();
                 self.status.input_device = name;
             }
-            Report::Lost(error) => self.lost(&error),
-            Report::Verdict(event) => {
-                let (detection, margin) = (&event.detection, event.detection.margin);
-                match event.reason {
-                    None => tracing::info!(profile = detection.profile, margin, "woke"),
-                    Some(reason) => {
-                        tracing::debug!(
-                            profile = detection.profile,
-                            margin,
-                            "refused: {}",
-                            reason.describe()
-                        );
-                    }
+            ListenerMessage::Lost(error) => self.lost(&error),
+            ListenerMessage::Event(event) => {
+                log(&event);
+                // Whoever enrols says the phrase again and again, and wants nothing to happen.
+                if !self.claim.taken() {
+                    self.tell(Notification::Event(Arc::new(event)));
                 }
-                self.tell_heard(Notice::Verdict(Arc::new(event)));
             }
-            Report::OtherVoice(event) => {
-                let Detection { profile, speaker, .. } = &event.detection;
-                let speaker = speaker.as_ref().map(|speaker| &speaker.name);
-                tracing::info!(profile, speaker, "the phrase in another voice");
-                self.tell_heard(Notice::OtherVoice(Arc::new(event)));
-            }
-            Report::Progress { samples, health } => self.progressed(samples, &health),
-            Report::AudioLost { stream, samples } => {
-                self.tell(Notice::AudioLost { stream, samples });
+            ListenerMessage::Progress { samples, health } => self.progressed(samples, &health),
+            ListenerMessage::AudioLost { stream, samples } => {
+                self.tell(Notification::AudioLost { stream, samples });
             }
         }
     }
@@ -338,7 +326,7 @@ impl Supervisor {
                 self.read_profiles();
             }
         }
-        self.tell(Notice::Enrolment { owner, step });
+        self.tell(Notification::Enrolment { owner, step });
     }
 
     fn holds_changed(&mut self) {
@@ -446,7 +434,7 @@ impl Supervisor {
         let (profiles, voices) = (self.roster.profiles.len(), self.roster.voices.len());
         tracing::info!(profiles, voices, "profiles read");
         self.update_engine();
-        self.tell(Notice::Profiles(self.roster.profiles.clone()));
+        self.tell(Notification::Profiles(self.roster.profiles.clone()));
     }
 
     fn update_engine(&mut self) {
@@ -476,7 +464,7 @@ impl Supervisor {
             }
         }
         if old.detection != self.config.detection {
-            self.tell(Notice::Threshold(self.config.detection.threshold));
+            self.tell(Notification::Threshold(self.config.detection.threshold));
         }
         if store.folder() != self.store.folder() {
             self.store_watch = Watch::new(vec![store.folder().to_owned()]);
@@ -548,29 +536,35 @@ impl Supervisor {
         }
         self.systemd.status(&status);
         self.told = Some(status.clone());
-        self.tell(Notice::Status(status));
+        self.tell(Notification::Status(status));
     }
 
-    /// Whoever enrols says the phrase again and again, and wants nothing to happen.
-    fn tell_heard(&mut self, notice: Notice) {
-        if !self.claim.taken() {
-            self.tell(notice);
-        }
-    }
-
-    fn tell(&mut self, notice: Notice) {
-        self.bus_behind |= !self.sinks.publish(&notice);
+    fn tell(&mut self, notification: Notification) {
+        self.bus_behind |= !self.sinks.publish(&notification);
     }
 
     /// What a bus missed that is new or fell behind, it must still learn: all but the events.
     fn catch_up(&mut self) {
         let Some(status) = self.told.clone().filter(|_| self.bus_behind) else { return };
         let news = [
-            Notice::Threshold(self.config.detection.threshold),
-            Notice::Profiles(self.roster.profiles.clone()),
-            Notice::Status(status),
+            Notification::Threshold(self.config.detection.threshold),
+            Notification::Profiles(self.roster.profiles.clone()),
+            Notification::Status(status),
         ];
-        self.bus_behind = !news.into_iter().all(|notice| self.sinks.tell_bus(notice));
+        self.bus_behind = !news.into_iter().all(|notification| self.sinks.tell_bus(notification));
+    }
+}
+
+fn log(event: &Event) {
+    let Event { profile, speaker, margin, .. } = event;
+    match event.kind {
+        EventKind::Candidate => {}
+        EventKind::Detected => tracing::info!(profile, margin, "detected"),
+        EventKind::Rejected(reason) => tracing::debug!(profile, margin, "rejected: {}", reason.describe()),
+        EventKind::OtherVoice => {
+            let speaker = speaker.as_ref().map(|speaker| &speaker.name);
+            tracing::info!(profile, speaker, "the phrase in another voice");
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use sd_notify::NotifyState;
 
-use super::notice::Status;
 use super::outbox::Outbox;
+use crate::control::Status;
 
 /// Messages that may wait for a service manager that is busy itself.
 const ROOM: usize = 256;
@@ -120,7 +120,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::service::notice::State;
+    use crate::control::State;
 
     /// What a service is told by `part`, which runs in a process of its own: the socket is named in the
     /// environment, which a test may not change.

@@ -15,9 +15,9 @@ use futures_core::Stream as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wakeword::bus::{self, BusKind, BusOptions, NAME, PATH};
-use wakeword::service::command::{BusCondition, Command, CommandError};
+use wakeword::control::Notification;
+use wakeword::control::{BusCondition, Command, CommandError};
 use wakeword::service::handoff::Handoff;
-use wakeword::service::notice::Notice;
 use zbus::connection::Builder;
 use zbus::message::Type;
 use zbus::{Connection, DBusError as _, MatchRule, Message, MessageStream, OwnedVariant, block_on};
@@ -30,7 +30,7 @@ pub const LONG: Duration = Duration::from_secs(20);
 
 /// The daemon's bus thread with a supervisor that does what it is told.
 pub struct Service {
-    pub notices: Option<Sender<Notice>>,
+    pub notifications: Option<Sender<Notification>>,
     /// What the supervisor was told, in words.
     pub told: Receiver<String>,
     pub conditions: Receiver<BusCondition>,
@@ -49,7 +49,7 @@ impl Service {
 
     pub fn begin(home: &Home, rejected: bool) -> Self {
         let (command_sender, commands) = bounded(16);
-        let (notices, notice_receiver) = bounded(64);
+        let (notifications, notice_receiver) = bounded(64);
         let (tell, told) = unbounded();
         let (condition_sender, conditions) = unbounded();
         let handoff = Arc::new(Mutex::new(Handoff::new(2)));
@@ -72,7 +72,14 @@ impl Service {
                 }
             }
         });
-        Self { notices: Some(notices), told, conditions, handoff, attention, thread: Some(thread) }
+        Self {
+            notifications: Some(notifications),
+            told,
+            conditions,
+            handoff,
+            attention,
+            thread: Some(thread),
+        }
     }
 
     pub fn condition(&self) -> BusCondition {
@@ -83,14 +90,14 @@ impl Service {
         self.told.recv_timeout(LONG).unwrap()
     }
 
-    pub fn tell(&self, notice: Notice) {
-        self.notices.as_ref().unwrap().send_timeout(notice, LONG).unwrap();
+    pub fn tell(&self, notification: Notification) {
+        self.notifications.as_ref().unwrap().send_timeout(notification, LONG).unwrap();
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.notices = None;
+        self.notifications = None;
         let ended = self.thread.take().unwrap().join();
         assert!(ended.is_ok() || thread::panicking());
     }

@@ -20,10 +20,9 @@ use common::home::Home;
 use harness::{Client, DAEMON, Follower, LONG, Service, parts, refusal};
 use serde_json::{Value, json};
 use wakeword::bus::{NAME, PATH, profile_path};
-use wakeword::engine::event::{Detection, Evidence, Reason, Speaker};
+use wakeword::control::{BusCondition, Notification, State, Status};
+use wakeword::engine::event::{Event, EventKind, Evidence, Reason, Speaker, Timing};
 use wakeword::profile::{Profile, Scales};
-use wakeword::service::command::BusCondition;
-use wakeword::service::notice::{Notice, State, Status, WakeEvent};
 use zbus::OwnedVariant;
 
 const PROFILE: &str = "org.wakeword.Wakeword1.Profile";
@@ -46,7 +45,7 @@ fn wakeword(home: &Home, arguments: &[&str]) -> Process {
     process
 }
 
-fn event(sequence: u64, reason: Option<Reason>) -> Notice {
+fn heard(sequence: u64, kind: EventKind) -> Event {
     let evidence = Evidence {
         keyword_score: 0.875,
         cepstral_score: 0.75,
@@ -55,26 +54,34 @@ fn event(sequence: u64, reason: Option<Reason>) -> Notice {
         level_dbfs: -23.5,
         snr_db: 18.25,
     };
-    Notice::Verdict(Arc::new(WakeEvent {
+    let timing = Timing {
         sequence,
-        reason,
         start_us: 1_000_000,
         end_us: 2_000_000,
+        decided_us: 2_140_500,
+        end_unix_us: 1_800_000_000_000_000,
         latency_ms: 140.5,
-        detection: Detection {
-            profile: "anna".into(),
-            user: "Anna Müller".into(),
-            speaker: (sequence != 2).then(|| Speaker { name: "anna".into(), similarity: 0.625 }),
-            phrase: "hello sunflower".into(),
-            start: 16_000,
-            end: 32_000,
-            decided: 34_000,
-            evidence,
-            score: 2.0,
-            threshold: 1.5,
-            margin: 0.5,
-        },
-    }))
+    };
+    Event {
+        kind,
+        profile: "anna".into(),
+        user: "Anna Müller".into(),
+        speaker: (sequence != 2).then(|| Speaker { name: "anna".into(), similarity: 0.625 }),
+        phrase: "hello sunflower".into(),
+        start: 16_000,
+        end: 32_000,
+        decided: 34_000,
+        evidence,
+        score: 2.06,
+        threshold: 1.56,
+        margin: 0.5,
+        timing: Some(timing),
+    }
+}
+
+fn event(sequence: u64, reason: Option<Reason>) -> Notification {
+    let kind = reason.map_or(EventKind::Detected, EventKind::Rejected);
+    Notification::Event(Arc::new(heard(sequence, kind)))
 }
 
 fn profile(name: &str) -> Profile {
@@ -82,8 +89,8 @@ fn profile(name: &str) -> Profile {
     Profile::new(name, "hello sunflower", "models", (Vec::new(), scales))
 }
 
-fn profiles(all: &[&Profile]) -> Notice {
-    Notice::Profiles(all.iter().map(|&profile| Arc::new(profile.clone())).collect())
+fn profiles(all: &[&Profile]) -> Notification {
+    Notification::Profiles(all.iter().map(|&profile| Arc::new(profile.clone())).collect())
 }
 
 #[test]
@@ -96,13 +103,13 @@ fn a_detection_is_never_told_without_its_evidence() {
     let mut monitor = Follower::new(monitor);
     // A reader that came too late would wait for ever: it is told until it has heard.
     let done = Arc::new(Mutex::new(false));
-    let (telling, notices) = (done.clone(), service.notices.clone().unwrap());
+    let (telling, notifications) = (done.clone(), service.notifications.clone().unwrap());
     let teller = thread::spawn(move || {
         for sequence in (1..).step_by(2) {
             if *telling.lock().unwrap() {
                 return;
             }
-            notices.send_timeout(event(sequence, None), LONG).unwrap();
+            notifications.send_timeout(event(sequence, None), LONG).unwrap();
             thread::sleep(Duration::from_millis(100));
         }
     });
@@ -121,17 +128,20 @@ fn a_detection_is_never_told_without_its_evidence() {
     let mut details = heard["payload"]["data"][1].clone();
     assert!(details["sequence"]["data"].take().as_u64().unwrap() % 2 == 1);
     let d = |value: f64| json!({"type": "d", "data": value});
+    let t = |value: u64| json!({"type": "t", "data": value});
     assert_eq!(
         details,
         json!({
             "phrase": {"type": "s", "data": "hello sunflower"},
             "user": {"type": "s", "data": "Anna Müller"},
-            "score": d(2.0), "threshold": d(1.5), "margin": d(0.5),
+            "score": d(2.06), "threshold": d(1.56), "margin": d(0.5),
             "keyword_score": d(0.875), "cepstral_score": d(0.75),
             "speaker_score": d(1.25), "speaker_cosine": d(0.5),
             "speaker": {"type": "s", "data": "anna"}, "speaker_similarity": d(0.625),
             "snr_db": d(18.25), "level_dbfs": d(-23.5), "latency_ms": d(140.5),
-            "start_us": {"type": "t", "data": 1_000_000}, "end_us": {"type": "t", "data": 2_000_000},
+            "start": t(16_000), "end": t(32_000), "decided": t(34_000),
+            "start_us": t(1_000_000), "end_us": t(2_000_000), "decided_us": t(2_140_500),
+            "end_unix_us": t(1_800_000_000_000_000),
             "sequence": {"type": "t", "data": null},
         })
     );
@@ -178,8 +188,7 @@ fn the_phrase_in_another_voice_is_never_told_as_a_detection() {
     let mut client = Client::new(&home);
     let mut monitor = Follower::new(wakeword(&home, &["monitor", "--json"]));
     while monitor.json()["event"] != "daemon" {}
-    let Notice::Verdict(heard) = event(3, None) else { panic!("no verdict") };
-    service.tell(Notice::OtherVoice(heard));
+    service.tell(Notification::Event(Arc::new(heard(3, EventKind::OtherVoice))));
     let (member, _, message) = client.signal();
     assert_eq!(member, "OtherVoice");
     let (profile, details) = parts::<(String, HashMap<String, OwnedVariant>)>(&message);
@@ -234,7 +243,7 @@ fn audio_never_goes_to_another_than_the_caller() {
     let push = || {
         let mut losses = Vec::new();
         service.handoff.lock().unwrap().push(&block, 9_000_000, |stream, samples| {
-            losses.push(Notice::AudioLost { stream, samples });
+            losses.push(Notification::AudioLost { stream, samples });
         });
         losses
     };
@@ -270,7 +279,7 @@ fn audio_never_goes_to_another_than_the_caller() {
     push();
     assert_eq!(read(), past, "the present");
 
-    let losses: Vec<Notice> = std::iter::repeat_with(push).flatten().take(1).collect();
+    let losses: Vec<Notification> = std::iter::repeat_with(push).flatten().take(1).collect();
     losses.into_iter().for_each(|loss| service.tell(loss));
     service.tell(event(1, None));
     let (member, _, message) = reader.signal();
@@ -293,7 +302,7 @@ fn a_bus_that_comes_back_never_misses_the_daemon() {
         assert!(matches!(service.condition(), BusCondition::Lost(_)));
         // What changed in between is what is found afterwards.
         let status = Status { state: State::Listening, overruns: round, ..Status::default() };
-        service.tell(Notice::Status(status));
+        service.tell(Notification::Status(status));
         assert_eq!(service.condition(), BusCondition::Serving);
         let client = Client::new(&home);
         client.property(&profile_path("anna"), PROFILE, "Phrase");
@@ -408,7 +417,7 @@ fn profiles_on_the_bus_are_never_other_than_the_enrolled_ones() {
     let (path, changed) = client.properties_changed();
     assert_eq!((path, changed.len()), (anna_path.clone(), 2));
     assert_eq!((&*changed["Threshold"], &*changed["Enabled"]), (&2.25f64.into(), &false.into()));
-    service.tell(Notice::Threshold(1.75));
+    service.tell(Notification::Threshold(1.75));
     let (path, changed) = client.properties_changed();
     assert_eq!((path.as_str(), &*changed["Threshold"]), (paths[0].as_str(), &1.75f64.into()));
 
@@ -427,7 +436,7 @@ fn the_condition_is_never_stale_nor_a_flood() {
     let service = Service::start(&home, false);
     let mut client = Client::new(&home);
     let mut status = Status { state: State::Listening, input_device: "mic".into(), ..Status::default() };
-    service.tell(Notice::Status(status.clone()));
+    service.tell(Notification::Status(status.clone()));
     let (_, changed) = client.properties_changed();
     assert_eq!(changed.len(), 2);
     assert_eq!((&*changed["State"], &*changed["InputDevice"]), (&"listening".into(), &"mic".into()));
@@ -436,7 +445,7 @@ fn the_condition_is_never_stale_nor_a_flood() {
     for count in 1..=500 {
         status.overruns = count;
         status.lost_samples = 160 * count;
-        service.tell(Notice::Status(status.clone()));
+        service.tell(Notification::Status(status.clone()));
     }
     let mut signals = 0;
     loop {
@@ -448,7 +457,7 @@ fn the_condition_is_never_stale_nor_a_flood() {
     }
     assert!(signals <= began.elapsed().as_secs() + 2, "{signals} signals in {:?}", began.elapsed());
     status.muted = true;
-    service.tell(Notice::Status(status));
+    service.tell(Notification::Status(status));
     assert_eq!(*client.properties_changed().1["Muted"], true.into());
 }
 
@@ -537,7 +546,7 @@ fn status_never_shows_another_daemon_than_the_one_that_runs() {
     let mut client = Client::new(&home);
     service.tell(profiles(&[&profile("Zoë")]));
     client.signal();
-    service.tell(Notice::Status(Status {
+    service.tell(Notification::Status(Status {
         state: State::Held,
         input_device: "desk microphone".into(),
         muted: true,

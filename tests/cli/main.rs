@@ -132,12 +132,12 @@ impl Ran {
         self.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The files in which a phrase was accepted, once for every time.
+    /// The files in which a phrase was detected, once for every time.
     #[track_caller]
     fn woken(&self) -> Vec<String> {
-        let accepted = |line: &&Value| line["event"] == "accepted";
+        let detected = |line: &&Value| line["event"] == "detected";
         let file = |line: &Value| line["file"].as_str().unwrap().to_owned();
-        self.json().iter().filter(accepted).map(file).collect()
+        self.json().iter().filter(detected).map(file).collect()
     }
 }
 
@@ -185,8 +185,23 @@ fn no_rate_depth_or_channel_count_is_refused_or_misheard() {
     let mut table = place.command(["detect", "16000-1-16-false.wav"]);
     let ran = Ran(table.args(telephone.iter().map(write)).output().unwrap()).ends_with(0);
     assert_eq!(ran.stderr(), "");
-    for part in ["16000-1-16-false.wav", "8000-1-16-false.wav", "accepted", "demo", PHRASE] {
+    for part in ["16000-1-16-false.wav", "8000-1-16-false.wav", "detected", "demo", PHRASE] {
         assert!(ran.stdout().contains(part), "no {part:?} in {}", ran.stdout());
+    }
+}
+
+#[test]
+fn events_have_documented_fields_and_their_own_digits() {
+    let place = Place::enrolled();
+    write_wav(&place.path("phrase.wav"), phrase(), PLAIN);
+    let ran = place.detect(&[place.path("phrase.wav")]).ends_with(0);
+    assert!(ran.stdout().contains("\"threshold\":1.56"), "{}", ran.stdout());
+    let events = ran.json();
+    let kinds: Vec<&Value> = events.iter().map(|event| &event["event"]).collect();
+    assert!(kinds.starts_with(&[&"candidate".into()]) && kinds.ends_with(&[&"detected".into()]), "{kinds:?}");
+    let documented = fs::read_to_string(repository("docs/events.md")).unwrap();
+    for name in events.iter().flat_map(|event| event.as_object().unwrap().keys()) {
+        assert!(documented.contains(&format!("`{name}`")), "docs/events.md does not explain {name}");
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 
 use wakeword::audio::read_clip;
 use wakeword::engine::Engine;
-use wakeword::engine::event::{Detection, Event};
+use wakeword::engine::event::Event;
 use wakeword::engine::rule::Rule;
 use wakeword::enroll;
 use wakeword::features::{Frames, SAMPLE_RATE};
@@ -108,7 +108,7 @@ impl Row {
     }
 
     /// Whether something was heard while this was said.
-    pub fn overlaps(&self, heard: &Detection) -> bool {
+    pub fn overlaps(&self, heard: &Event) -> bool {
         let said = self.samples();
         (said.start as u64) < heard.end && heard.start < said.end as u64
     }
@@ -174,14 +174,8 @@ pub fn events(samples: &[f32]) -> Vec<Event> {
     listen(&mut engine(&[demo_profile().clone()]), samples)
 }
 
-pub fn accepted(events: &[Event]) -> Vec<&Detection> {
-    let mut accepted = Vec::new();
-    for event in events {
-        if let Event::Accepted(detection) = event {
-            accepted.push(detection);
-        }
-    }
-    accepted
+pub fn detected(events: &[Event]) -> Vec<&Event> {
+    events.iter().filter(|event| event.is_detected()).collect()
 }
 
 /// How a WAV file holds its samples.

@@ -231,7 +231,7 @@ fn the_sandbox_never_stops_detection() {
         let confined = scope.spawn(|| {
             confine(folder);
             assert!(fs::write(&outside, "").is_err(), "landlock does nothing");
-            let detected = run(&["detect", "--json", "--accepted-only"]);
+            let detected = run(&["detect", "--json", "--detected-only"]);
             let removed = in_service(folder).args(["profiles", "remove", "demo"]).output().unwrap();
             (detected, removed)
         });
@@ -240,7 +240,7 @@ fn the_sandbox_never_stops_detection() {
     let (detected, removed) = confined;
     let lines = String::from_utf8(detected.stdout).unwrap();
     let errors = String::from_utf8(detected.stderr).unwrap();
-    assert!(lines.matches("\"event\":\"accepted\"").count() > 1, "{lines}{errors}");
+    assert!(lines.matches("\"event\":\"detected\"").count() > 1, "{lines}{errors}");
     assert!(removed.status.success(), "{removed:?}");
     assert_eq!(fs::read_dir(state.path().join("profiles")).unwrap().count(), 0);
 }

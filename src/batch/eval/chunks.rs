@@ -1,6 +1,6 @@
 //! A recording in overlapping chunks, each on its own.
 
-use super::{Detector, verdict};
+use super::Detector;
 use crate::engine::event::Event;
 use crate::features::SAMPLE_RATE;
 use crate::keyword::encoder::VECTOR_HOP;
@@ -70,10 +70,10 @@ impl Chunks {
             // The engine's steps must fall where those of the stream fall.
             let origin = start.saturating_sub(LEAD_IN).next_multiple_of(VECTOR_HOP);
             let mut engine = detector.engine();
-            let mut keep = |mut event: Event| {
-                move_by(&mut event, origin as u64);
+            let mut keep = |event: Event| {
+                let event = event.shifted(origin as u64);
                 let kept = kept_from as u64..kept_to as u64;
-                if verdict(&event).is_some_and(|detection| kept.contains(&detection.end)) {
+                if event.is_verdict() && kept.contains(&event.end) {
                     events.push(event);
                 }
             };
@@ -83,18 +83,7 @@ impl Chunks {
                 break;
             }
         }
-        events.sort_by_key(|event| verdict(event).map(|detection| detection.decided));
+        events.sort_by_key(|event| event.decided);
         events
     }
-}
-
-fn move_by(event: &mut Event, samples: u64) {
-    let detection = match event {
-        Event::Candidate(_) => return,
-        Event::Accepted(detection) | Event::OtherVoice(detection) => detection,
-        Event::Rejected(rejection) => &mut rejection.detection,
-    };
-    detection.start += samples;
-    detection.end += samples;
-    detection.decided += samples;
 }

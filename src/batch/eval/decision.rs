@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::condition::Condition;
 use super::trials::{Kind, Task, Trial};
-use super::verdict;
 use crate::audio::{AudioError, read_clip};
 use crate::batch::autokws::file_name;
 use crate::engine::Engine;
-use crate::engine::event::{Detection, Event};
+use crate::engine::event::Event;
 use crate::engine::rule::Rule;
 use crate::models::Models;
 use crate::profile::Profile;
@@ -17,7 +16,7 @@ use crate::profile::Profile;
 /// What the engine said of one trial.
 pub struct Answer {
     /// Its verdicts, in order; none if nothing came near the phrase. Those of a clip that woke it are of the whole clip.
-    pub verdicts: Vec<Detection>,
+    pub verdicts: Vec<Event>,
     /// Whether it woke.
     pub accepted: bool,
 }
@@ -63,8 +62,8 @@ impl Listener {
 fn listen(engine: &mut Engine, samples: &[f32]) -> Answer {
     let mut answer = Answer { verdicts: Vec::new(), accepted: false };
     let mut take = |event: Event| {
-        answer.accepted |= matches!(event, Event::Accepted(_));
-        answer.verdicts.extend(verdict(&event).cloned());
+        answer.accepted |= event.is_detected();
+        answer.verdicts.extend(Some(event).filter(Event::is_verdict));
     };
     engine.push(samples, &mut take);
     engine.finish(take);
@@ -90,7 +89,7 @@ impl Decision<'_> {
     }
 
     /// The verdict with the highest fused score; `None` if nothing came near the phrase.
-    pub fn best(&self) -> Option<&Detection> {
+    pub fn best(&self) -> Option<&Event> {
         self.answer.verdicts.iter().max_by(|a, b| a.score.total_cmp(&b.score))
     }
 

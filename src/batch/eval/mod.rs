@@ -15,7 +15,7 @@ pub mod trials;
 use std::sync::Arc;
 
 use crate::engine::Engine;
-use crate::engine::event::{Detection, Event};
+use crate::engine::event::Event;
 use crate::engine::rule::Rule;
 use crate::features::HOP;
 use crate::models::Models;
@@ -53,16 +53,7 @@ impl Detector {
             engine.push(block, |event| events.push(event));
         }
         engine.finish(|event| events.push(event));
-        events.retain(|event| verdict(event).is_some());
+        events.retain(Event::is_verdict);
         events
-    }
-}
-
-/// The detection of a verdict; `None` for a candidate, which is none yet, and for what refusals led to.
-pub fn verdict(event: &Event) -> Option<&Detection> {
-    match event {
-        Event::Candidate(_) | Event::OtherVoice(_) => None,
-        Event::Accepted(detection) => Some(detection),
-        Event::Rejected(rejection) => Some(&rejection.detection),
     }
 }

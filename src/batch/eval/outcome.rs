@@ -1,7 +1,7 @@
 //! What was decided against what should have been: one token an outcome.
 
 use super::dataset::Segment;
-use crate::engine::event::{Detection, Event};
+use crate::engine::event::Event;
 
 /// The token of an outcome in which nothing is accepted.
 pub const NONE: &str = "none";
@@ -21,11 +21,10 @@ pub fn outcomes(segments: &[Segment], events: &[Event]) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> =
         segments.iter().map(|segment| Outcome { target: segment.accept, accepted: false }).collect();
     let mut extra = 0;
-    for event in events {
-        let Event::Accepted(detection) = event else { continue };
-        let nearest = (0..segments.len()).max_by_key(|index| overlap(&segments[*index], detection));
+    for event in events.iter().filter(|event| event.is_detected()) {
+        let nearest = (0..segments.len()).max_by_key(|index| overlap(&segments[*index], event));
         match nearest {
-            Some(index) if overlap(&segments[index], detection) > 0 && !outcomes[index].accepted => {
+            Some(index) if overlap(&segments[index], event) > 0 && !outcomes[index].accepted => {
                 outcomes[index].accepted = true;
             }
             _ => extra += 1,
@@ -36,7 +35,7 @@ pub fn outcomes(segments: &[Segment], events: &[Event]) -> Vec<Outcome> {
 }
 
 /// Samples that they share.
-fn overlap(segment: &Segment, heard: &Detection) -> u64 {
+fn overlap(segment: &Segment, heard: &Event) -> u64 {
     segment.samples.end.min(heard.end).saturating_sub(segment.samples.start.max(heard.start))
 }
 

@@ -7,7 +7,7 @@ use super::det::Det;
 use super::measures;
 use super::trials::Kind;
 use crate::batch::score::Score;
-use crate::engine::event::Detection;
+use crate::engine::event::Event;
 use crate::engine::rule::Rule;
 
 /// The trade-off between misses and false alarms, over all clips together.
@@ -156,7 +156,7 @@ impl Rates {
             let values: Vec<_> = scores.iter().map(|(one, score)| (&*one.task.owner, part(score))).collect();
             Estimate::mean(&values)
         };
-        let equal = |negatives: Option<Kind>, part: &dyn Fn(&Detection) -> f32| {
+        let equal = |negatives: Option<Kind>, part: &dyn Fn(&Event) -> f32| {
             let best =
                 |one: &Decision<'_>| one.answer.verdicts.iter().map(part).fold(f32::NEG_INFINITY, f32::max);
             let chosen = |one: &&Decision<'_>| negatives.as_ref().is_none_or(|kind| one.trial.kind == *kind);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measures::{rate_bound, rate_interval};
 use crate::batch::shard::{JoinError, Shard, join};
-use crate::engine::event::Detection;
+use crate::engine::event::Event;
 
 /// What was accepted in one recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Recording {
     /// Hours heard, of all profiles together.
     pub profile_hours: f64,
     /// In their order.
-    pub false_accepts: Vec<Detection>,
+    pub false_accepts: Vec<Event>,
     /// How many there would be if everybody had the owner's voice: what the words alone let in.
     pub with_any_voice: usize,
 }

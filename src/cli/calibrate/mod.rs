@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::json;
 use wakeword::calibrate::{Expectation, Outlook, Point, Room};
+use wakeword::digits;
 
 use super::{Context, Outcome, output};
 pub use words::plain;
@@ -120,11 +121,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     if args.json {
         let line = json!({
             "name": profile.name,
-            "before": before.unwrap_or(rule.threshold),
-            "chosen": chosen,
-            "points": Point::ALL.map(|point| json!({ "point": point, "expected": outlook.choose(point) })),
-            "table": outlook.table(),
-            "take_scores": outlook.takes,
+            "before": digits::widen(before.unwrap_or(rule.threshold)),
+            "chosen": digits::json(&chosen),
+            "points": Point::ALL.map(|point| json!({ "point": point, "expected": digits::json(&outlook.choose(point)) })),
+            "table": digits::json(&outlook.table()),
+            "take_scores": digits::json(&outlook.takes),
             "room_hours": hours,
             "room_candidates": candidates,
             "saved": !args.dry_run,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::json;
 use wakeword::batch::autokws::{self, Speaker};
+use wakeword::digits;
 use wakeword::enroll::{Measures, Report, takes};
 use wakeword::models::Models;
 
@@ -41,7 +42,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout().lock();
     if args.json {
         for Tried { name, reports, failure, warnings } in &tried {
-            let line = json!({ "speaker": name, "takes": reports, "failure": failure, "warnings": warnings });
+            let line = json!({ "speaker": name, "takes": digits::json(reports), "failure": failure, "warnings": warnings });
             writeln!(out, "{line}")?;
         }
         return Ok(Outcome::Done);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use wakeword::engine::event::{Detection, Event, Rejection};
+use wakeword::digits;
+use wakeword::engine::event::{Event, Reason};
 use wakeword::engine::rule::Rule;
 use wakeword::enroll::{Ear, Heard, Quality, Session, State, test};
 use wakeword::models::Models;
@@ -101,23 +102,21 @@ impl<'a> Live<'a> {
             let step = json!({ "event": "ask-test", "phrase": profile.phrase });
             let samples = self.phrase(&step, &format!("test: say {:?} once more", profile.phrase))?;
             let heard = test(models, profiles, rule, &samples);
-            let step = json!({ "event": "test", "heard": heard });
+            let step = json!({ "event": "test", "heard": digits::json(&heard) });
             match heard {
-                Some(Event::Accepted(detection)) => {
-                    let evidence = &detection.evidence;
+                Some(event) if event.is_detected() => {
+                    let evidence = &event.evidence;
                     let text = format!(
                         "  accepted: {}; words {:.2}, voice {:.2} (1 is usual)",
-                        score(&detection),
+                        score(&event),
                         rule.words(evidence),
                         evidence.speaker_score.unwrap_or_default()
                     );
                     self.screen.step(&step, &text)?;
                     return self.test_other(models, rule, profiles);
                 }
-                Some(Event::Rejected(rejection)) => {
-                    self.screen.step(&step, &format!("  not accepted {}", refusal(&rejection)))?;
-                }
-                _ => self.screen.step(&step, "  not accepted: nothing like the phrase was heard")?,
+                Some(event) => self.screen.step(&step, &format!("  not accepted {}", refusal(&event)))?,
+                None => self.screen.step(&step, "  not accepted: nothing like the phrase was heard")?,
             }
         }
         let text = "the test was not passed: it may often miss you. Enrol again in a quieter place, \
@@ -135,22 +134,20 @@ impl<'a> Live<'a> {
         let step = json!({ "event": "ask-other" });
         let samples = self.phrase(&step, "test: now say a sentence without it")?;
         let heard = test(models, profiles, rule, &samples);
-        let step = json!({ "event": "other", "heard": heard });
+        let step = json!({ "event": "other", "heard": digits::json(&heard) });
         match heard {
             _ if samples.is_empty() => self.screen.step(&step, "  nothing was said: left out")?,
-            Some(Event::Accepted(detection)) => {
+            Some(event) if event.is_detected() => {
                 let text = format!(
                     "it would have woken: {}. If that was not the phrase, \
                      `wakeword calibrate {} --point strict` makes it more careful",
-                    score(&detection),
+                    score(&event),
                     profiles[0].name
                 );
                 self.screen.warn(Some(&step), &text)?;
             }
-            Some(Event::Rejected(rejection)) => {
-                self.screen.step(&step, &format!("  refused {}", refusal(&rejection)))?;
-            }
-            _ => self.screen.step(&step, "  refused: nothing like the phrase was heard")?,
+            Some(event) => self.screen.step(&step, &format!("  refused {}", refusal(&event)))?,
+            None => self.screen.step(&step, "  refused: nothing like the phrase was heard")?,
         }
         self.cue(Cue::Done);
         Ok(())
@@ -252,12 +249,12 @@ impl<'a> Live<'a> {
     }
 }
 
-fn score(detection: &Detection) -> String {
-    format!("score {:.2} of {:.2} needed", detection.score, detection.threshold)
+fn score(event: &Event) -> String {
+    format!("score {:.2} of {:.2} needed", event.score, event.threshold)
 }
 
-fn refusal(rejection: &Rejection) -> String {
-    format!("({}): {}", rejection.reason.describe(), score(&rejection.detection))
+fn refusal(event: &Event) -> String {
+    format!("({}): {}", event.reason().map_or("", Reason::describe), score(event))
 }
 
 /// Tells of every Enter; ends with the input.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::json;
 use wakeword::calibrate::{Expectation, Outlook, Room};
+use wakeword::digits;
 use wakeword::enroll::{Quality, Session, TAKES, takes, text};
 use wakeword::models::Models;
 use wakeword::profile::Profile;
@@ -188,10 +189,10 @@ fn report(profile: &Profile, path: &Path, expected: &Expectation, screen: &Scree
         "name": profile.name,
         "phrase": profile.phrase,
         "takes": profile.takes.len(),
-        "mean_seconds": seconds,
-        "scales": profile.scales,
+        "mean_seconds": digits::widen(seconds),
+        "scales": digits::json(&profile.scales),
         "file": path.to_string_lossy(),
-        "expected": expected,
+        "expected": digits::json(expected),
     });
     let text = format!(
         "enrolled {:?} as {}: {} takes of {seconds:.1} s\nprofile: {}\nto be expected: {}; see `wakeword calibrate {}`",

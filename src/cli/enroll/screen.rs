@@ -6,6 +6,7 @@ use std::time::Duration;
 use console::style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use wakeword::digits;
 use wakeword::enroll::Report;
 
 /// The quietest level that moves the meter, in dBFS; at 0 it is full.
@@ -86,7 +87,7 @@ impl Screen {
         self.meter.set_position((dbfs.clamp(QUIETEST, 0.0) - QUIETEST) as u64);
         let heard = if speech { "I hear you" } else { "listening" };
         self.meter.set_message(format!("{dbfs:4.0} dBFS, {heard}"));
-        self.json(&json!({ "event": "level", "level_dbfs": dbfs, "speech": speech }))
+        self.json(&json!({ "event": "level", "level_dbfs": digits::widen(dbfs), "speech": speech }))
     }
 }
 
@@ -98,7 +99,7 @@ impl Drop for Screen {
 
 /// The step that says what became of a take.
 pub fn take_line(report: &Report) -> Value {
-    let mut line = json!(report);
+    let mut line = digits::json(report);
     line["event"] = "take".into();
     line
 }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use wakeword::batch::autokws;
 use wakeword::batch::eval::rates::Results;
-use wakeword::engine::event::Detection;
+use wakeword::digits;
+use wakeword::engine::event::Event;
 
 /// One line a verdict, and one without scores for each trial that came near nothing.
 pub fn csv(results: &[Results<'_>]) -> anyhow::Result<String> {
@@ -31,8 +32,8 @@ pub fn csv(results: &[Results<'_>]) -> anyhow::Result<String> {
 }
 
 /// Titles and values of what a verdict measured.
-fn columns(verdict: &Detection) -> anyhow::Result<Vec<(String, String)>> {
-    let Value::Object(fields) = serde_json::to_value(verdict)? else { return Ok(Vec::new()) };
+fn columns(verdict: &Event) -> anyhow::Result<Vec<(String, String)>> {
+    let Value::Object(fields) = digits::json(verdict) else { return Ok(Vec::new()) };
     let measured = fields.into_iter().filter(|(_, value)| !value.is_string());
     // An infinite score, where nothing could be aligned, is no number in JSON.
     let text = |value: Value| if value.is_null() { String::new() } else { value.to_string() };

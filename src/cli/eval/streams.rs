@@ -10,7 +10,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::audio::{AudioError, SAMPLE_RATE};
 use wakeword::batch::eval::streams::{Recording, Report};
-use wakeword::batch::eval::verdict;
 use wakeword::batch::shard::Shard;
 use wakeword::batch::{check_writable, hear_until, write_whole};
 use wakeword::engine::Engine;
@@ -127,9 +126,7 @@ fn listen(
     };
     let (samples, end) = hear_until(&mut engine, file, stop, |event| {
         by_words.hear(&event);
-        if let Event::Accepted(detection) = event {
-            false_accepts.push(detection);
-        }
+        false_accepts.extend(Some(event).filter(Event::is_detected));
     });
     let profile_hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
     let recording = Recording {
@@ -151,8 +148,10 @@ struct WordsAlone<'a> {
 }
 
 impl WordsAlone<'_> {
-    fn hear(&mut self, event: &Event) {
-        let Some(heard) = verdict(event) else { return };
+    fn hear(&mut self, heard: &Event) {
+        if !heard.is_verdict() {
+            return;
+        }
         for (profile, end) in self.profiles.iter().zip(&mut self.ends) {
             let rule = self.rule.of_profile(profile.settings.threshold);
             if profile.name == heard.profile

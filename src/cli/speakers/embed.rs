@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use rayon::prelude::*;
 use serde_json::json;
 use wakeword::batch::clips::{RawClips, write_npy};
+use wakeword::digits;
 use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 
@@ -66,7 +67,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
             let mut out = std::io::stdout().lock();
             for (index, embedding) in embeddings.iter().enumerate() {
                 let file = (!raw).then(|| args.files[index].to_string_lossy());
-                writeln!(out, "{}", json!({ "clip": index, "file": file, "embedding": embedding }))?;
+                writeln!(
+                    out,
+                    "{}",
+                    json!({ "clip": index, "file": file, "embedding": digits::json(embedding) })
+                )?;
             }
         }
     }

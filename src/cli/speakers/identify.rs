@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde_json::json;
+use wakeword::digits;
 use wakeword::speaker::voice;
 
 use super::super::{Context, Outcome, load_all, output};
@@ -47,8 +48,10 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         let (best, score) = *ranked.first().context("no voices")?;
         let speaker = (score >= args.threshold).then_some(&voices[best].name);
         if args.json {
-            let scores: serde_json::Map<_, _> =
-                ranked.iter().map(|(index, score)| (voices[*index].name.clone(), json!(score))).collect();
+            let scores: serde_json::Map<_, _> = ranked
+                .iter()
+                .map(|(index, score)| (voices[*index].name.clone(), digits::widen(*score).into()))
+                .collect();
             let line = json!({ "file": file.to_string_lossy(), "speaker": speaker, "scores": scores });
             writeln!(out, "{line}")?;
             continue;

@@ -83,7 +83,8 @@ fn a_phrase_is_only_promised_where_all_of_it_is() {
     assert_eq!(phrase(&mut handoff, 0, (33_000, 47_000)), None);
     handoff.wipe();
     hear(&mut handoff, 5);
-    assert_eq!(phrase(&mut handoff, 1000, (800, 7000)), Some((800, 7000)));
+    assert_eq!(phrase(&mut handoff, 1000, (47_000, 49_000)), None, "it began before the pause");
+    assert_eq!(phrase(&mut handoff, 1000, (48_800, 55_000)), Some((800, 7000)));
 }
 
 #[test]

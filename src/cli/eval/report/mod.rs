@@ -5,13 +5,13 @@ mod page;
 pub mod streams;
 pub mod trials;
 
-use wakeword::engine::event::Detection;
+use wakeword::engine::event::Event;
 
 /// Titles of what [`evidence`] says.
 const EVIDENCE: [&str; 7] = ["score", "needed", "keyword", "cepstra", "voice", "SNR", "level"];
 
 /// What spoke for and against a verdict.
-fn evidence(heard: &Detection) -> [String; 7] {
+fn evidence(heard: &Event) -> [String; 7] {
     let measured = &heard.evidence;
     [
         format!("{:.2}", heard.score),

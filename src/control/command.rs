@@ -130,7 +130,7 @@ pub enum Command {
         /// Done.
         answer: Answer<()>,
     },
-    /// Begin to enrol; how it goes comes as [`Notice::Enrolment`](super::notice::Notice::Enrolment).
+    /// Begin to enrol; how it goes comes as [`Notification::Enrolment`](super::Notification::Enrolment).
     StartEnrolment {
         /// Unique bus name of the claimant.
         owner: String,
@@ -190,11 +190,14 @@ impl fmt::Display for BusCondition {
     }
 }
 
+/// Readers of audio at a time.
+pub const MAX_READERS: usize = 8;
+
 /// Audio for a reader: 16 kHz, mono, signed 16 bit, little-endian.
 #[derive(Debug)]
 pub struct AudioStream {
-    /// Names the stream in [`Notice::AudioLost`](super::notice::Notice::AudioLost). Streams open at
-    /// the same time differ modulo [`MAX_READERS`](super::handoff::MAX_READERS), so that as many
+    /// Names the stream in [`Notification::AudioLost`](super::Notification::AudioLost). Streams open at
+    /// the same time differ modulo [`MAX_READERS`], so that as many
     /// places are enough to remember whose they are.
     pub id: u32,
     /// The end to read from.
@@ -203,7 +206,7 @@ pub struct AudioStream {
     pub preroll_samples: u64,
     /// When the first sample was heard: CLOCK_MONOTONIC in microseconds.
     pub first_us: u64,
-    /// The last accepted phrase, if all of it lies in the pre-roll: first sample and the one after
+    /// The last detected phrase, if all of it lies in the pre-roll: first sample and the one after
     /// the last, counted from the stream's first.
     pub phrase: Option<(u64, u64)>,
 }

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// Bytes taken at once.
 const ROOM: usize = 8192;
 
-/// Reads what [`Handoff`](super::Handoff) writes.
+/// Reads the audio of an [`AudioStream`](super::AudioStream).
 pub struct HandedAudio {
     pipe: File,
     bytes: Vec<u8>,

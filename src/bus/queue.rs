@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::error::BusError;
-use crate::service::command::{Answer, Command};
+use crate::control::{Answer, Command};
 
 /// An answer that takes longer is not waited for.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -15,11 +15,11 @@ const TEXT: usize = 120;
 
 /// Asks the supervisor.
 #[derive(Clone)]
-pub struct Desk {
+pub struct CommandQueue {
     commands: Sender<Command>,
 }
 
-impl Desk {
+impl CommandQueue {
     pub fn new(commands: Sender<Command>) -> Self {
         Self { commands }
     }
