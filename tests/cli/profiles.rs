@@ -245,7 +245,7 @@ fn an_export_made_with_other_models_never_comes_in() {
 }
 
 #[test]
-fn a_calibration_never_changes_more_than_the_threshold() {
+fn a_calibration_changes_the_threshold_alone_and_only_with_save() {
     let place = Place::enrolled();
     let file = place.store().join("demo.wakeword");
     let before = fs::read(&file).unwrap();
@@ -253,20 +253,20 @@ fn a_calibration_never_changes_more_than_the_threshold() {
     let shown = show();
     let calibrate = |more: &[&str]| place.run(["calibrate", "demo"].iter().chain(more));
 
-    let dry = calibrate(&["--dry-run", "--json", "--svg", "demo.svg"]).ends_with(0).json().remove(0);
+    let dry = calibrate(&["--json", "--svg", "demo.svg"]).ends_with(0).json().remove(0);
     assert_eq!((&dry["saved"], &dry["before"]), (&false.into(), &Value::from(1.56f32)));
     let svg = fs::read_to_string(place.path("demo.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("calls missed") && svg.trim_end().ends_with("</svg>"));
-    let text = calibrate(&["--dry-run"]).ends_with(0).stdout();
+    let text = calibrate(&[]).ends_with(0).stdout();
     for part in
         ["strict", "balanced", "relaxed", "<- chosen", "false wake", "calls missed", "nothing was changed"]
     {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
     for (options, reason) in [
-        (&["--target", "0.000001/h"][..], "least that can be claimed"),
-        (&["--room", "missing.wav"], "nothing of the room could be heard"),
-        (&["--svg", "words.txt/demo.svg"], "words.txt"),
+        (&["--save", "--target", "0.000001/h"][..], "least that can be claimed"),
+        (&["--save", "--room", "missing.wav"], "nothing of the room could be heard"),
+        (&["--save", "--svg", "words.txt/demo.svg"], "words.txt"),
     ] {
         place.file("words.txt", "no folder");
         let ran = calibrate(options).ends_with(1);
@@ -279,7 +279,7 @@ fn a_calibration_never_changes_more_than_the_threshold() {
     assert_eq!(fs::read(&file).unwrap(), before, "something was saved");
 
     for point in ["strict", "balanced", "relaxed"] {
-        let line = calibrate(&["--point", point, "--json"]).ends_with(0).json().remove(0);
+        let line = calibrate(&["--point", point, "--save", "--json"]).ends_with(0).json().remove(0);
         let expected = line["points"].as_array().unwrap().iter().find(|one| one["point"] == point).unwrap();
         assert_eq!(line["chosen"], expected["expected"]);
         let mut wanted = shown.clone();

@@ -18,14 +18,34 @@ use crate::cli::source::{Ears, Source};
 /// Longest wait for audio before signals are looked at.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// Adds `duration` of what the microphone hears to `room`. Ended early, by a signal or a lost microphone, what was
-/// heard counts, and the reason is the answer.
+/// How a room was heard.
+pub enum End {
+    /// For as long as asked for.
+    Whole,
+    /// Until a signal came.
+    Stopped,
+    /// Until the microphone was lost, for this reason.
+    Lost(String),
+}
+
+impl End {
+    /// Why it ended early, if it did.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Whole => None,
+            Self::Stopped => Some("stopped".into()),
+            Self::Lost(reason) => Some(format!("the microphone is lost: {reason}")),
+        }
+    }
+}
+
+/// Adds `duration` of what the microphone hears to `room`. What was heard counts however it ends.
 pub fn listen(
     context: &Context,
     (models, profile, rule): (&Arc<Models>, &Arc<Profile>, &Rule),
     duration: Duration,
     room: &mut Room,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<End> {
     let interrupt = Interrupt::listen(&Interrupt::USUAL)?;
     let options = capture_options(&context.config, None);
     let mut source = Source::open(&Ears { options, daemon: Some(context.config.bus.clone()) })?;
@@ -38,13 +58,13 @@ pub fn listen(
     progress.set_style(ProgressStyle::with_template("  {bar:40} {elapsed} of {msg}")?);
     progress.set_message(humantime::format_duration(duration).to_string());
     let mut listener = Listener::new(models, profile, rule);
-    let (mut heard, mut block, mut ended) = (0, Vec::new(), None);
-    while heard < wanted && ended.is_none() {
+    let (mut heard, mut block, mut end) = (0, Vec::new(), End::Whole);
+    while heard < wanted && matches!(end, End::Whole) {
         block.clear();
         if interrupt.asked() {
-            ended = Some("stopped".to_owned());
+            end = End::Stopped;
         } else if let Err(reason) = source.read(WAIT, &mut block) {
-            ended = Some(format!("the microphone is lost: {reason}"));
+            end = End::Lost(reason);
         }
         heard += block.len();
         listener.push(&block);
@@ -52,5 +72,5 @@ pub fn listen(
     }
     progress.finish_and_clear();
     listener.finish(room);
-    Ok(ended)
+    Ok(end)
 }

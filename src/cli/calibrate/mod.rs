@@ -14,6 +14,7 @@ use serde_json::json;
 use wakeword::calibrate::{Expectation, Outlook, Point, Room};
 use wakeword::digits;
 
+use self::listen::End;
 use super::{Context, Outcome, output};
 pub use words::plain;
 
@@ -27,11 +28,12 @@ const MOST: f64 = 60.0;
 #[command(after_help = "\
 Examples:
   wakeword calibrate anna
-  wakeword calibrate anna --point strict --dry-run
+  wakeword calibrate anna --point strict --save
   wakeword calibrate anna --room evening.wav --target 0.1/h --svg anna.svg
-  wakeword calibrate anna --listen 30m
+  wakeword calibrate anna --listen 30m --save
 
-Says what to expect of a profile at each threshold, from its own takes, and sets the one that fits. Recordings \
+Says what to expect of a profile at each threshold, from its own takes, and with --save sets the one that fits. \
+Recordings \
 of the room, in which nobody says the phrase, make the estimate surer: half an hour or more of television, \
 music and talk. --listen hears it at the microphone, or through the running daemon, which wakes for nobody \
 meanwhile. A running daemon uses the new threshold at once. docs/calibration.md says how far such estimates were from what was measured.")]
@@ -53,9 +55,9 @@ pub struct Args {
     /// Draw the trade-off into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Change nothing
+    /// Set the profile's threshold; without it nothing is changed
     #[arg(long)]
-    dry_run: bool,
+    save: bool,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -84,12 +86,14 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
             outcome = Outcome::Partial;
         }
     }
+    let mut lost = false;
     if let Some(duration) = args.listen {
-        let heard = listen::listen(context, (&models, &profile, &rule), duration, &mut room)?;
-        if let Some(reason) = heard {
+        let end = listen::listen(context, (&models, &profile, &rule), duration, &mut room)?;
+        if let Some(reason) = end.reason() {
             eprintln!("wakeword: {reason}; only what came before counts");
             outcome = Outcome::Partial;
         }
+        lost = matches!(end, End::Lost(_));
     }
     let (hours, candidates) = (room.hours, room.scores.len());
     anyhow::ensure!(
@@ -113,7 +117,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         wakeword::batch::write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
     }
     let before = profile.settings.threshold;
-    if !args.dry_run {
+    // What a failing microphone heard says little of the room.
+    let save = args.save && !lost;
+    if save {
         Arc::make_mut(&mut profile).settings.threshold = Some(chosen.threshold);
         store.save(&profile)?;
     }
@@ -128,7 +134,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
             "take_scores": digits::json(&outlook.takes),
             "room_hours": hours,
             "room_candidates": candidates,
-            "saved": !args.dry_run,
+            "saved": save,
         });
         writeln!(out, "{line}")?;
         return Ok(outcome);
@@ -140,7 +146,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let old =
         before.map_or_else(|| format!("{:.2}, as configured", rule.threshold), |own| format!("{own:.2}"));
     writeln!(out, "threshold {:.2} (before: {old}): {}", chosen.threshold, plain(&chosen))?;
-    writeln!(out, "{}", if args.dry_run { "nothing was changed" } else { "saved" })?;
+    let end = match (save, args.save) {
+        (true, _) => "saved",
+        (false, true) => "nothing was changed: the microphone was lost",
+        (false, false) => "nothing was changed; --save sets this threshold",
+    };
+    writeln!(out, "{end}")?;
     Ok(outcome)
 }
 
