@@ -54,6 +54,11 @@ pub enum AudioErrorKind {
          export it again as 16-bit WAV or FLAC"
     )]
     NotFinite { frame: u64, seconds: f64 },
+    #[error(
+        "has channels that cancel each other out: one has opposite polarity; keep a single channel, for example \
+         with `sox INPUT OUTPUT remix 1`"
+    )]
+    OppositeChannels,
     #[error("is longer than {limit_seconds} s, too long for one clip; cut it into shorter files")]
     TooLong { limit_seconds: u32 },
     #[error("cannot be read: {0}")]

@@ -10,6 +10,9 @@ use super::{AudioError, AudioErrorKind, MAX_CHANNELS, Resampler, SAMPLE_RATE};
 
 /// A frame counts as clipped when a channel reaches this, full scale being 1.
 const CLIP_LEVEL: f32 = 0.99;
+/// The channels of a file cancel each other out if their mean has less than this share of their power (-20 dB). Speech
+/// that channels have in common is kept whole in the mean, and of what they do not at least an eighth stays.
+const CANCELLED: f64 = 0.01;
 /// Longest file [`read_clip`] takes.
 const MAX_CLIP_SECONDS: u32 = 600;
 
@@ -45,6 +48,9 @@ pub struct FileSource {
     /// Frames used so far, and how many of them were clipped.
     frames: u64,
     clipped: u64,
+    /// Sums over the squares of the channels' samples, per channel, and of their mean.
+    channel_energy: f64,
+    mean_energy: f64,
     interleaved: Vec<f32>,
     mono: Vec<f32>,
 }
@@ -80,6 +86,8 @@ impl FileSource {
             state: State::Reading,
             frames: 0,
             clipped: 0,
+            channel_energy: 0.0,
+            mean_energy: 0.0,
             interleaved: Vec::new(),
             mono: Vec::new(),
         })
@@ -113,6 +121,9 @@ impl FileSource {
                 return Ok(true);
             }
             Ok(false) if self.frames == 0 => return Err(AudioErrorKind::Empty),
+            Ok(false) if self.mean_energy < CANCELLED * self.channel_energy => {
+                self.state = State::Failed(AudioErrorKind::OppositeChannels);
+            }
             Ok(false) => {}
             Err(kind) => self.state = State::Failed(kind),
         }
@@ -133,8 +144,15 @@ impl FileSource {
                 return Err(AudioErrorKind::NotFinite { frame: self.frames, seconds });
             }
             // Floats may lie beyond full scale; a sound card would clip them too.
-            let sum: f32 = frame.iter().map(|sample| sample.clamp(-1.0, 1.0)).sum();
-            self.mono.push(sum / f32::from(channels));
+            let (mut sum, mut energy) = (0.0, 0.0);
+            for sample in frame.iter().map(|sample| sample.clamp(-1.0, 1.0)) {
+                sum += sample;
+                energy += sample * sample;
+            }
+            let mean = sum / f32::from(channels);
+            self.channel_energy += f64::from(energy / f32::from(channels));
+            self.mean_energy += f64::from(mean * mean);
+            self.mono.push(mean);
             self.clipped += u64::from(frame.iter().any(|sample| sample.abs() >= CLIP_LEVEL));
             self.frames += 1;
         }

@@ -71,6 +71,19 @@ fn channels_are_averaged_not_interleaved_or_summed() {
 }
 
 #[test]
+fn channels_of_opposite_polarity_are_an_error() {
+    let stereo = |left: i16, right: i16| {
+        let codes: Vec<i16> = (0..8000).flat_map(|n| [left, right].map(|code| code * (n % 7 - 3))).collect();
+        failure_of(&wav(1, 2, 16_000, 16, &i16_bytes(&codes))).1
+    };
+    assert!(matches!(stereo(1000, -1000), Some(AudioErrorKind::OppositeChannels)));
+    assert!(matches!(stereo(1000, -900), Some(AudioErrorKind::OppositeChannels)));
+    for (left, right) in [(1000, 1000), (1000, 0), (1000, -500), (0, 0)] {
+        assert!(stereo(left, right).is_none(), "{left} {right}");
+    }
+}
+
+#[test]
 fn files_written_by_hound_are_not_refused() {
     let scratch = Scratch::new();
     // hound writes WAVE_FORMAT_EXTENSIBLE for 24 bits and for more than two channels.
