@@ -68,6 +68,9 @@ fn nobody_in_the_household_is_taken_for_another_and_no_stranger_for_one() {
     let mut again = wakeword(&folder, &["speakers", "enroll", "demo", "--from"]);
     let (_, error) = ended(again.arg(take_path(1)).output().unwrap(), 1);
     assert!(error.contains("--replace"), "{error}");
+    let mut same = wakeword(&folder, &["speakers", "enroll", "other", "--from"]);
+    let (_, error) = ended(same.args([1, 2, 1].map(take_path)).output().unwrap(), 1);
+    assert!(error.contains("the same audio"), "{error}");
     let mut path = wakeword(&folder, &["speakers", "enroll", "../demo", "--from"]);
     let (_, error) = ended(path.arg(take_path(1)).output().unwrap(), 1);
     assert!(error.contains("cannot name"), "{error}");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::json;
 use wakeword::audio::{AudioError, read_clip};
-use wakeword::enroll::takes;
+use wakeword::enroll::takes::{self, TakesError};
 use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 use wakeword::speaker::voice::{self, Voice};
@@ -102,6 +102,11 @@ fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> any
     anyhow::ensure!(!files.is_empty(), "no WAV or FLAC recordings in {}", from[0].display());
     let models = context.models()?;
     let embeddings = embed_files(&models.speaker, &files).into_iter().collect::<Result<Vec<_>, _>>()?;
+    for (index, embedding) in embeddings.iter().enumerate() {
+        if let Some(other) = embeddings[..index].iter().position(|other| other == embedding) {
+            return Err(TakesError::Same(files[other].clone(), files[index].clone()).into());
+        }
+    }
     let embedding = voice::mean(embeddings.iter().map(|embedding| &embedding[..]));
     let clips = u32::try_from(files.len())?;
     let models = models.fingerprint.clone();
