@@ -58,6 +58,11 @@ impl Profile {
 }
 
 impl Profile {
+    /// A profile that has no takes yet.
+    pub fn draft(name: &str, phrase: &str, models: &str) -> Self {
+        Self::new(name, phrase, models, (Vec::new(), Scales::default()))
+    }
+
     /// The voice: mean embedding of the takes, and of the takes under each other condition; without the take
     /// `left_out`.
     pub fn voices(&self, left_out: Option<usize>) -> Vec<Vec<f32>> {
@@ -105,7 +110,7 @@ pub struct AugmentedTake {
 }
 
 /// Medians over the takes, each scored against the others.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scales {
     /// T-normalised keyword score.
     pub keyword: f32,

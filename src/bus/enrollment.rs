@@ -95,8 +95,8 @@ impl Enrollment {
     /// Sent to the claimant alone. Results: enroll-stage-passed and enroll-retry-scan after a take; with `done`,
     /// enroll-completed, or without a profile enroll-failed, enroll-duplicate, enroll-storage-full or
     /// enroll-device-lost. Details: stage (u, good takes so far), stages (u), text (s, for people), reason (s: of a
-    /// take no-speech, too-quiet, clipped, too-noisy, too-short, too-long, wrong-phrase or inconsistent-voice;
-    /// of a duplicate the other profile's name; absent if there is none).
+    /// take no-speech, too-quiet, clipped, too-noisy, too-short, too-long, repeated, wrong-phrase or
+    /// inconsistent-voice; of a duplicate the other profile's name; absent if there is none).
     #[zbus(signal)]
     pub(super) async fn enroll_status(
         emitter: &SignalEmitter<'_>,

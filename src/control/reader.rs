@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 /// Bytes taken at once.
 const ROOM: usize = 8192;
@@ -27,9 +28,11 @@ impl HandedAudio {
     pub fn read(&mut self, timeout: Duration, out: &mut Vec<f32>) -> io::Result<usize> {
         let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
         let mut ready = [PollFd::from_borrowed_fd(self.pipe.as_fd(), PollFlags::IN)];
-        if poll(&mut ready, Some(&timeout))? == 0 {
-            return Ok(0);
-        }
+        match poll(&mut ready, Some(&timeout)) {
+            // A signal ends the wait early; whoever asked for it looks at that next.
+            Ok(0) | Err(Errno::INTR) => return Ok(0),
+            ready => ready?,
+        };
         let count = self.pipe.read(&mut self.bytes)?;
         if count == 0 {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "the daemon hands over no more audio"));

@@ -2,22 +2,23 @@
 
 mod augment;
 mod check;
-mod ear;
+pub mod dialogue;
+mod endpoint;
 mod learn;
 mod quality;
 mod session;
 pub mod takes;
 
 pub use check::Measures;
-pub use ear::{Ear, Heard};
+pub use endpoint::{EndpointEvent, Endpointer};
 pub use learn::{learn, learn_listed};
 pub use quality::{Problem, Quality, Reason};
-pub use session::{Report, Session, State, test};
+pub use session::{Session, SessionState, TakeReport, test};
 
 /// Takes that are asked for.
 pub const TAKES: usize = 5;
 /// Takes that a profile keeps: each costs time whenever something like the phrase is heard.
-pub const MOST_TAKES: usize = 15;
+pub const MAX_TAKES: usize = 15;
 /// Takes needed for a profile.
 pub const MIN_TAKES: usize = 3;
 /// Takes needed for a profile that is one of a list.
@@ -36,7 +37,7 @@ pub fn text(value: &str) -> Result<String, String> {
 }
 
 /// Why takes give no profile.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EnrolError {
     /// Nothing in the take of this index rises above its noise.
     #[error("take {}: no speech found; speak closer to the microphone, with a moment of quiet around the phrase", .0 + 1)]

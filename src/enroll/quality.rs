@@ -76,9 +76,11 @@ pub struct Duplicate {
 pub struct Dialogue {
     pub pause_s: f32,
     pub floor_dbfs: f32,
-    pub before_s: f32,
-    pub noise_s: f32,
-    pub patience_s: f32,
+    pub pre_roll_s: f32,
+    pub min_speech_s: f32,
+    pub silence_timeout_s: f32,
+    pub gap_s: f32,
+    pub audio_timeout_s: f32,
     pub attempts: usize,
 }
 
@@ -105,6 +107,8 @@ pub enum Reason {
     TooShort,
     /// Measured in seconds.
     TooLong,
+    /// Measured as the cosine to a take that is there already.
+    Repeated,
     /// Measured against the other takes, 0 for other speech.
     WrongPhrase,
     /// Measured as the cosine to the other takes.
@@ -123,6 +127,7 @@ impl Reason {
             Reason::TooNoisy => "too-noisy",
             Reason::TooShort => "too-short",
             Reason::TooLong => "too-long",
+            Reason::Repeated => "repeated",
             Reason::WrongPhrase => "wrong-phrase",
             Reason::InconsistentVoice => "inconsistent-voice",
             Reason::CommonPhrase => "common-phrase",
@@ -171,6 +176,9 @@ impl fmt::Display for Problem {
                 f,
                 "no end of it within {limit:.0} s; say the phrase alone, and turn off talk and music"
             ),
+            Reason::Repeated => {
+                write!(f, "the same recording as a take that is there already; say the phrase once more")
+            }
             Reason::WrongPhrase => write!(
                 f,
                 "other words than before ({measured:.2}, {limit:.2} needed); say the same phrase each time"

@@ -1,5 +1,4 @@
-//! One enrolment from its first take to its last: takes in, verdicts out. It knows no clock, device or
-//! file, so that a terminal, a folder and a bus all drive the same one.
+//! One enrolment from its first take to its last: takes in, verdicts out.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use serde::Serialize;
 use super::check::Measures;
 use super::learn::{AnalysedTake, conclude};
 use super::quality::{Problem, Quality, Reason};
-use super::{EnrolError, MIN_TAKES, MOST_TAKES};
+use super::{EnrolError, MAX_TAKES, MIN_TAKES};
 use crate::engine::Engine;
 use crate::engine::event::{Event, EventKind};
 use crate::engine::rule::Rule;
@@ -18,7 +17,7 @@ use crate::models::Models;
 use crate::phrase::{Analyst, Signal, phrase_span};
 use crate::profile::{Profile, Scales, Take};
 
-/// An enrolment in the making.
+/// The takes of an enrolment.
 pub struct Session {
     models: Arc<Models>,
     analyst: Analyst,
@@ -45,7 +44,7 @@ struct Good {
 
 /// The verdict on a take.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct TakeReport {
     /// Which of the takes heard it was, from 1.
     pub number: usize,
     /// Whether it will be learned from.
@@ -64,7 +63,7 @@ pub struct Report {
 
 /// What a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum State {
+pub enum SessionState {
     /// Another take.
     Asking {
         /// Which, from 1.
@@ -75,40 +74,38 @@ pub enum State {
     /// Nothing: all takes are there.
     Complete,
     /// Nothing: there were too many refusals in a row.
-    GivenUp,
+    GivenUp {
+        /// How many.
+        attempts: usize,
+    },
 }
 
 impl Session {
-    /// An enrolment of `wanted` takes.
-    pub fn new(models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
+    /// `wanted` takes that have to fit those that a profile has already, if any.
+    pub fn new(models: Arc<Models>, limits: Quality, wanted: usize, earlier: &[Take]) -> Self {
+        let stored =
+            |take| Good { number: 0, samples: Vec::new(), take: AnalysedTake::stored(&models, take) };
         Self {
             analyst: Analyst::new(&models),
+            good: earlier.iter().map(stored).collect(),
+            earlier: earlier.len(),
             models,
             limits,
             wanted,
-            earlier: 0,
-            good: Vec::new(),
             doubted: None,
             heard: 0,
             refused: 0,
         }
     }
 
-    /// `wanted` more takes for `profile`: they have to fit those that it has.
-    pub fn adding_to(profile: &Profile, models: Arc<Models>, limits: Quality, wanted: usize) -> Self {
-        let good = |take| Good { number: 0, samples: Vec::new(), take: AnalysedTake::stored(&models, take) };
-        let good: Vec<Good> = profile.takes.iter().map(good).collect();
-        Self { earlier: good.len(), good, ..Self::new(models, limits, wanted) }
-    }
-
     /// What it waits for.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> SessionState {
         if self.good() >= self.wanted {
-            State::Complete
+            SessionState::Complete
         } else if self.refused >= self.limits.dialogue.attempts {
-            State::GivenUp
+            SessionState::GivenUp { attempts: self.refused }
         } else {
-            State::Asking { take: self.good() + 1, of: self.wanted }
+            SessionState::Asking { take: self.good() + 1, of: self.wanted }
         }
     }
 
@@ -124,16 +121,16 @@ impl Session {
 
     /// Judges a take (16 kHz mono, with the quiet around the phrase). An empty one stands for somebody
     /// who said nothing.
-    pub fn take(&mut self, samples: &[f32]) -> Report {
+    pub fn take(&mut self, samples: &[f32]) -> TakeReport {
         self.heard += 1;
         let report = self.judge(samples);
         self.refused = if report.accepted { 0 } else { self.refused + 1 };
         report
     }
 
-    fn judge(&mut self, samples: &[f32]) -> Report {
+    fn judge(&mut self, samples: &[f32]) -> TakeReport {
         let number = self.heard;
-        let refused = |problems, measures| Report {
+        let refused = |problems, measures| TakeReport {
             number,
             accepted: false,
             problems,
@@ -159,6 +156,11 @@ impl Session {
             return refused(problems, Some(measures));
         }
         let take = AnalysedTake::new(&mut self.analyst, &self.models, samples, &span);
+        if self.good.iter().any(|good| good.take.take == take.take) {
+            // It would teach nothing, and make every score look perfect.
+            let repeated = Problem { reason: Reason::Repeated, measured: 1.0, limit: 1.0 };
+            return refused(vec![repeated], Some(measures));
+        }
         let taken = Good { number, samples: samples.to_vec(), take };
         let (mut withdrawn, mut restored) = (None, None);
         if !self.good.is_empty() {
@@ -181,7 +183,7 @@ impl Session {
         self.good.push(taken);
         let warnings = measures.warnings(&self.limits);
         let measures = Some(measures);
-        Report { number, accepted: true, problems, warnings, measures, withdrawn, restored }
+        TakeReport { number, accepted: true, problems, warnings, measures, withdrawn, restored }
     }
 
     /// Fills in how `one` fits `others`; returns where it does not.
@@ -211,7 +213,7 @@ impl Session {
     }
 
     /// Which of `profiles` would wake for this phrase in this voice already.
-    pub fn duplicates<'a>(&self, profiles: &'a [Arc<Profile>]) -> Vec<&'a Profile> {
+    pub fn duplicates(&self, profiles: &[Arc<Profile>]) -> Vec<Arc<Profile>> {
         let mut found = Vec::new();
         for profile in profiles {
             let profiles = std::slice::from_ref(profile);
@@ -221,7 +223,7 @@ impl Session {
                 woken += usize::from(heard.is_some_and(|event| event.is_detected()));
             }
             if woken as f32 >= self.limits.duplicate.share * self.good() as f32 {
-                found.push(&**profile);
+                found.push(profile.clone());
             }
         }
         found
@@ -232,7 +234,7 @@ impl Session {
         if self.good.len() < MIN_TAKES {
             return Err(EnrolError::TooFew(self.good.len()));
         }
-        let latest = &self.good[self.good.len().saturating_sub(MOST_TAKES)..];
+        let latest = &self.good[self.good.len().saturating_sub(MAX_TAKES)..];
         Ok(conclude(&latest.iter().map(|good| &good.take).collect::<Vec<_>>()))
     }
 }

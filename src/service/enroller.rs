@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::control::{AudioStream, CommandError, EnrolRequest, EnrolResult, EnrolStep, HandedAudio};
-use crate::enroll::{Ear, Heard, Quality, Report, Session, State, TAKES};
+use crate::engine::rule::Rule;
+use crate::enroll::dialogue::{Dialogue, Enrolment, Failure, Input, Segmentation, Step};
+use crate::enroll::{Problem, Quality, TAKES, TakeReport};
 use crate::models::Models;
 use crate::profile::Profile;
 use crate::store::{Store, StoreError, now};
 
-/// How often it looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(100);
-/// A pause of the audio that ends what was being said.
-const BREAK: Duration = Duration::from_millis(500);
-/// A microphone without sound for so long is lost.
-const LOST: Duration = Duration::from_secs(10);
+/// Longest wait for audio before it is looked whether to stop.
+const WAIT: Duration = Duration::from_millis(100);
+/// How long the listener may take to hand over its audio.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// A step of the enrolment of this number.
 pub type Numbered = (u64, EnrolStep);
@@ -61,6 +61,18 @@ impl From<StoreError> for End {
     }
 }
 
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        let text = failure.to_string();
+        let (result, reason) = match failure {
+            Failure::Duplicate(other) => (EnrolResult::Duplicate, Some(other)),
+            Failure::NoAudio { .. } => (EnrolResult::DeviceLost, None),
+            Failure::GivenUp(_) | Failure::Learn(_) => (EnrolResult::Failed, None),
+        };
+        Self { result, reason, text }
+    }
+}
+
 impl Enroller {
     /// Works until the profile is stored, something is wrong, or it is to stop.
     pub fn spawn(self) -> std::io::Result<()> {
@@ -84,101 +96,72 @@ impl Enroller {
 
     /// What is to be said of the stored profile; nothing if it was stopped.
     fn work(&self, stage: &mut usize) -> Result<Option<String>, End> {
-        let limits = Quality::built_in().map_err(End::failed)?;
-        let mut session = Session::new(self.models.clone(), limits.clone(), TAKES);
-        let stream = self.audio.recv_timeout(LOST).map_err(End::failed)?.map_err(End::failed)?;
-        let mut sound = Sound::new(HandedAudio::new(stream.reader), Ear::new(&limits));
-        loop {
-            match session.state() {
-                State::Complete => break,
-                State::GivenUp => {
-                    let text =
-                        format!("{} takes in a row could not be learned from", limits.dialogue.attempts);
-                    return Err(End::failed(text));
-                }
-                State::Asking { .. } => {}
+        let mut dialogue = self.dialogue()?;
+        let stream = self.audio.recv_timeout(OPENING).map_err(End::failed)?.map_err(End::failed)?;
+        let mut audio = HandedAudio::new(stream.reader);
+        let (mut samples, mut warnings, mut end) = (Vec::new(), String::new(), None);
+        let mut follow = |step| match step {
+            Step::Level { dbfs, speech } => self.tell(EnrolStep::Level(dbfs, speech)),
+            Step::Take { report, good } => {
+                *stage = good;
+                self.tell(status(&report, good));
             }
-            let Some(take) = sound.take(self)? else { return Ok(None) };
-            let report = session.take(&take);
-            *stage = session.good();
-            self.tell(status(&report, *stage));
+            Step::Learned(learned) => warnings = text(&learned.warnings),
+            Step::Done(profile) => end = Some(self.save(&profile)),
+            Step::Failed(failure) => end = Some(Err(failure.into())),
+            // Front ends on the bus see the level stop, and know what the next stage is.
+            Step::Ask(_) | Step::AudioLost(_) | Step::AudioBack | Step::Tested { .. } | Step::TestFailed => {}
+        };
+        dialogue.begin(&mut follow);
+        while !dialogue.is_over() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            samples.clear();
+            let begun = Instant::now();
+            let input = match audio.read(WAIT, &mut samples).map_err(End::failed)? {
+                0 => Input::NoAudio(begun.elapsed().as_secs_f32()),
+                _ => Input::Audio(&samples),
+            };
+            dialogue.feed(input, &mut follow);
         }
-        self.conclude(&session).map(Some)
+        match end {
+            Some(end) => end.map(|()| Some(warnings)),
+            None => Ok(None),
+        }
     }
 
-    fn conclude(&self, session: &Session) -> Result<String, End> {
-        let EnrolRequest { profile: name, phrase, user, replace, allow_duplicate } = &self.request;
-        let others: Vec<_> = self.others.iter().filter(|other| other.name != *name).cloned().collect();
-        if !allow_duplicate && let Some(other) = session.duplicates(&others).first() {
-            return Err(End {
-                result: EnrolResult::Duplicate,
-                reason: Some(other.name.clone()),
-                text: format!("profile {:?} wakes for this phrase in this voice already", other.name),
-            });
-        }
-        let learned = session.learn().map_err(End::failed)?;
-        let mut profile = Profile::new(name, phrase, &self.models.fingerprint, learned);
-        profile.created = now();
-        profile.user.clone_from(user);
+    fn dialogue(&self) -> Result<Dialogue, End> {
+        let EnrolRequest { profile: name, phrase, user, allow_duplicate, .. } = &self.request;
+        let limits = Quality::built_in().map_err(End::failed)?;
+        let draft = Profile { user: user.clone(), ..Profile::draft(name, phrase, &self.models.fingerprint) };
+        let others = self.others.iter().filter(|other| other.name != *name).cloned().collect();
+        let means = (self.models.clone(), Rule::default());
+        let enrolment = Enrolment::new(means, limits.clone(), draft, TAKES, others);
+        let enrolment = if *allow_duplicate { enrolment } else { enrolment.without_duplicates() };
+        Ok(Dialogue::new(enrolment, limits, Segmentation::Automatic, false))
+    }
+
+    fn save(&self, profile: &Profile) -> Result<(), End> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(End::failed("stopped"));
         }
-        self.store.put(&profile, *replace)?;
-        let warnings: Vec<String> = session.warnings().iter().map(ToString::to_string).collect();
-        Ok(warnings.join("; "))
+        let profile = Profile { created: now(), ..profile.clone() };
+        self.store.put(&profile, self.request.replace)?;
+        Ok(())
     }
 }
 
-fn status(report: &Report, stage: usize) -> EnrolStep {
+fn status(report: &TakeReport, stage: usize) -> EnrolStep {
     let problems = if report.accepted { &report.warnings } else { &report.problems };
-    let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     EnrolStep::Status {
         result: if report.accepted { EnrolResult::StagePassed } else { EnrolResult::RetryScan },
         stage,
         reason: problems.first().map(|problem| problem.reason.name().into()),
-        text: text.join("; "),
+        text: text(problems),
     }
 }
 
-/// The audio and the ear for it.
-struct Sound {
-    audio: HandedAudio,
-    ear: Ear,
-    /// When audio last came.
-    heard: Instant,
-    samples: Vec<f32>,
-}
-
-impl Sound {
-    fn new(audio: HandedAudio, ear: Ear) -> Self {
-        Self { audio, ear, heard: Instant::now(), samples: Vec::new() }
-    }
-
-    /// What is said next, empty if nobody speaks; nothing if it is to stop.
-    fn take(&mut self, enroller: &Enroller) -> Result<Option<Vec<f32>>, End> {
-        while !enroller.stop.load(Ordering::Relaxed) {
-            self.samples.clear();
-            if self.audio.read(LOOK, &mut self.samples).map_err(End::failed)? == 0 {
-                if self.heard.elapsed() >= LOST {
-                    let text = format!("no sound from the microphone for {} s", LOST.as_secs());
-                    return Err(End { result: EnrolResult::DeviceLost, ..End::failed(text) });
-                }
-                continue;
-            }
-            if self.heard.elapsed() >= BREAK {
-                self.ear.reset();
-            }
-            self.heard = Instant::now();
-            let mut take = None;
-            self.ear.push(&self.samples, |heard| match heard {
-                Heard::Level(dbfs, speech) => enroller.tell(EnrolStep::Level(dbfs, speech)),
-                Heard::Phrase(samples) => take = Some(samples),
-                Heard::Nothing => take = Some(Vec::new()),
-            });
-            if take.is_some() {
-                return Ok(take);
-            }
-        }
-        Ok(None)
-    }
+fn text(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

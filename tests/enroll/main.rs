@@ -17,7 +17,7 @@ use std::time::Duration;
 use common::home::{Home, Running, wait_until};
 use common::{PHRASE, PLAIN, cut, models, noise, seconds, takes, write_wav};
 use serde_json::Value;
-use wakeword::enroll::{Ear, Heard, Quality, Reason, Report, Session, State};
+use wakeword::enroll::{EndpointEvent, Endpointer, Quality, Reason, Session, SessionState, TakeReport};
 use wakeword::profile::Profile;
 use wakeword::store::Store;
 
@@ -29,7 +29,7 @@ fn quality() -> Quality {
 }
 
 fn session() -> Session {
-    Session::new(models().clone(), quality(), 5)
+    Session::new(models().clone(), quality(), 5, &[])
 }
 
 fn scaled(samples: &[f32], factor: f32) -> Vec<f32> {
@@ -70,7 +70,7 @@ fn bad_takes() -> Vec<(&'static str, Reason, Vec<f32>)> {
     ]
 }
 
-fn reasons(report: &Report) -> Vec<Reason> {
+fn reasons(report: &TakeReport) -> Vec<Reason> {
     report.problems.iter().map(|problem| problem.reason).collect()
 }
 
@@ -86,7 +86,7 @@ fn a_bad_take_is_never_learned_from_and_never_spoils_the_others() {
             assert!(!report.accepted && reasons(&report).contains(&reason), "{name}: {report:?}");
         }
     }
-    assert_eq!(session.state(), State::Complete);
+    assert_eq!(session.state(), SessionState::Complete);
     assert_eq!(session.warnings(), []);
     let (learned, scales) = session.learn().unwrap();
     let samples: Vec<&[f32]> = takes().iter().map(|take| &take[..]).collect();
@@ -96,18 +96,18 @@ fn a_bad_take_is_never_learned_from_and_never_spoils_the_others() {
 #[test]
 fn takes_of_another_day_never_replace_nor_contradict_the_first() {
     let of = |takes: &[Vec<f32>]| {
-        let mut session = Session::new(models().clone(), quality(), takes.len());
+        let mut session = Session::new(models().clone(), quality(), takes.len(), &[]);
         takes.iter().for_each(|take| assert!(session.take(take).accepted));
         Profile::new("anna", PHRASE, &models().fingerprint, session.learn().unwrap())
     };
     let (first, all) = (of(&takes()[..3]), of(takes()));
-    let mut later = Session::adding_to(&first, models().clone(), quality(), 2);
+    let mut later = Session::new(models().clone(), quality(), 2, &first.takes);
     // Even the first take is held against those that are there.
     let stranger = later.take(cut(11.8, 15.0));
     assert!(!stranger.accepted, "{stranger:?}");
-    assert_eq!(later.state(), State::Asking { take: 1, of: 2 });
+    assert_eq!(later.state(), SessionState::Asking { take: 1, of: 2 });
     takes()[3..].iter().for_each(|take| assert!(later.take(take).accepted));
-    assert_eq!(later.state(), State::Complete);
+    assert_eq!(later.state(), SessionState::Complete);
     let (learned, scales) = later.learn().unwrap();
     assert_eq!(learned, all.takes);
     // Scales are those of five takes but for what lay around the phrases of the first three.
@@ -115,6 +115,27 @@ fn takes_of_another_day_never_replace_nor_contradict_the_first() {
     near(scales.keyword, all.scales.keyword);
     near(scales.cepstra, all.scales.cepstra);
     near(scales.voice, all.scales.voice);
+}
+
+#[test]
+fn a_profile_keeps_its_latest_takes_and_none_twice() {
+    let profile = |takes| Profile::new("anna", PHRASE, &models().fingerprint, takes);
+    let mut first = session();
+    takes().iter().for_each(|take| assert!(first.take(take).accepted));
+    let first = profile(first.learn().unwrap());
+    let mut later = Session::new(models().clone(), quality(), 11, &first.takes);
+    let again = later.take(&takes()[2]);
+    assert_eq!(reasons(&again), [Reason::Repeated], "{again:?}");
+    for (number, factor) in
+        [0.9, 0.8, 0.7].iter().flat_map(|factor| (0..4).map(move |number| (number, factor)))
+    {
+        if later.good() < 11 {
+            let report = later.take(&scaled(&takes()[number], *factor));
+            assert!(report.accepted, "{report:?}");
+        }
+    }
+    let (learned, _) = later.learn().unwrap();
+    assert_eq!((learned.len(), &learned[0]), (15, &first.takes[1]));
 }
 
 #[test]
@@ -127,11 +148,11 @@ fn what_is_no_phrase_is_never_accepted_and_never_asked_for_without_end() {
     for (kind, takes) in [("music", music), ("silence", silence), ("hiss", hiss), ("talk", endless)] {
         let mut session = session();
         for take in &takes {
-            assert_eq!(session.state(), State::Asking { take: 1, of: 5 }, "{kind}");
+            assert_eq!(session.state(), SessionState::Asking { take: 1, of: 5 }, "{kind}");
             let report = session.take(take);
             assert!(!report.accepted && !report.problems.is_empty(), "{kind}: {report:?}");
         }
-        assert_eq!(session.state(), State::GivenUp, "{kind}");
+        assert_eq!(session.state(), SessionState::GivenUp { attempts: 4 }, "{kind}");
         assert!(session.learn().is_err(), "{kind}");
     }
 }
@@ -145,7 +166,7 @@ fn five_phrases_or_two_people_never_make_a_profile() {
     for (kind, takes) in [("phrases", phrases.to_vec()), ("people", people)] {
         let mut session = session();
         let good = takes.iter().filter(|take| session.take(take).accepted).count();
-        assert!(good < 4 && session.state() != State::Complete, "{kind}: {good}");
+        assert!(good < 4 && session.state() != SessionState::Complete, "{kind}: {good}");
     }
 }
 
@@ -156,19 +177,19 @@ fn a_first_take_of_something_else_never_shuts_out_the_phrase() {
     assert!(!session.take(&takes()[0]).accepted);
     let report = session.take(&takes()[1]);
     assert_eq!((report.accepted, report.withdrawn, report.restored), (true, Some(1), Some(2)), "{report:?}");
-    assert_eq!(session.state(), State::Asking { take: 3, of: 5 });
+    assert_eq!(session.state(), SessionState::Asking { take: 3, of: 5 });
 }
 
-/// What an ear hears in `samples` that come in blocks of `size`.
-fn heard(samples: &[f32], size: usize) -> Vec<Heard> {
-    let mut ear = Ear::new(&quality());
-    let mut heard = Vec::new();
-    samples.chunks(size).for_each(|block| ear.push(block, |event| heard.push(event)));
-    heard
+/// What an endpointer finds in `samples` that come in blocks of `size`.
+fn endpoints(samples: &[f32], size: usize) -> Vec<EndpointEvent> {
+    let mut endpointer = Endpointer::new(&quality());
+    let mut events = Vec::new();
+    samples.chunks(size).for_each(|block| endpointer.push(block, |event| events.push(event)));
+    events
 }
 
 #[test]
-fn what_an_ear_hears_never_depends_on_blocks_and_never_misses_a_take() {
+fn an_endpointer_finds_every_take_whatever_the_block_size() {
     let mut stream = Vec::new();
     for (take, name) in takes().iter().zip(["", "", "click", "", ""]) {
         stream.extend(within_noise(take, ROOM));
@@ -177,25 +198,25 @@ fn what_an_ear_hears_never_depends_on_blocks_and_never_misses_a_take() {
         }
     }
     stream.extend(scaled(&noise(9, seconds(13.0)), ROOM));
-    let events = heard(&stream, 160);
+    let events = endpoints(&stream, 160);
     for size in [1, 999, 16_000, stream.len()] {
-        assert!(heard(&stream, size) == events, "blocks of {size}");
+        assert!(endpoints(&stream, size) == events, "blocks of {size}");
     }
     let phrases: Vec<&Vec<f32>> = events
         .iter()
-        .filter_map(|event| if let Heard::Phrase(phrase) = event { Some(phrase) } else { None })
+        .filter_map(|event| if let EndpointEvent::Utterance(phrase) = event { Some(phrase) } else { None })
         .collect();
     assert_eq!(phrases.len(), 5);
     let mut session = session();
     for phrase in phrases {
         assert!(session.take(phrase).accepted);
     }
-    assert_eq!(events.iter().filter(|event| **event == Heard::Nothing).count(), 1);
+    assert_eq!(events.iter().filter(|event| **event == EndpointEvent::Silence).count(), 1);
     // Talk without an end is cut off, so that somebody is told of it.
     let talk = takes()[0][seconds(0.4)..seconds(1.6)].repeat(8);
-    let longest = heard(&talk, 160)
+    let longest = endpoints(&talk, 160)
         .into_iter()
-        .find_map(|event| if let Heard::Phrase(take) = event { Some(take) } else { None });
+        .find_map(|event| if let EndpointEvent::Utterance(take) = event { Some(take) } else { None });
     assert_eq!(reasons(&session.take(&longest.unwrap())), [Reason::TooLong]);
 }
 
@@ -332,10 +353,13 @@ fn a_guided_enrolment_never_fails_a_patient_user() {
     };
     let kept = std::fs::metadata(home.path("kept/anna-5.wav")).unwrap();
     assert_eq!(kept.permissions().mode() & 0o777, 0o600);
-    for takes in [10, 15, 15] {
-        assert!(add().status.success());
-        assert_eq!(Store::new(home.path("store")).load("anna").unwrap().takes.len(), takes);
-    }
+    let added = || Store::new(home.path("store")).load("anna").unwrap().takes.len();
+    assert!(add().status.success());
+    assert_eq!(added(), 10);
+    // The very same recordings teach nothing.
+    let said = String::from_utf8(add().stderr).unwrap();
+    assert!(said.contains("the same recording as a take that is there already"), "{said}");
+    assert_eq!(added(), 10);
     // For whoever wants to see the dialogue: `cargo test --release --test enroll guided -- --nocapture`.
     eprintln!("{}", terminal.text(&["-e"]).trim_end());
 }
@@ -351,7 +375,7 @@ fn an_interrupted_enrolment_never_leaves_anything() {
     terminal.wait_for("take 2 of 5", 1);
     terminal.press("C-c");
     terminal.wait_for("stopped; nothing was saved", 1);
-    terminal.wait_for("ended with 1", 1);
+    terminal.wait_for("ended with 130", 1);
     assert!(!home.path("store").exists());
 }
 
@@ -461,16 +485,32 @@ fn takes_by_key_never_need_a_terminal_and_colours_never_leave_one() {
 }
 
 #[test]
+fn a_muted_microphone_sets_no_threshold() {
+    let _alone = alone();
+    let home = Home::start();
+    // Nothing is played into the microphone, so digital silence comes from it.
+    let line = calibrated(&home, &["--listen", "60s", "--save"], 3);
+    assert_eq!(line["saved"], false, "{line}");
+    let profile = Store::new(home.path("store")).load("demo").unwrap();
+    assert_eq!(profile.settings.threshold, None);
+}
+
+/// What `calibrate --json` says of the demo voice.
+fn calibrated(home: &Home, arguments: &[&str], status: i32) -> Value {
+    common::daemon::enrolled(&home.path("store"));
+    let mut command = home.command(env!("CARGO_BIN_EXE_wakeword"));
+    command.arg("--store").arg(home.path("store")).args(["calibrate", "demo", "--json"]);
+    let output = command.args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
 fn a_room_is_never_called_heard_beyond_what_was_heard() {
     let _alone = alone();
     let home = Home::start();
     let _room = room(&home);
-    common::daemon::enrolled(&home.path("store"));
-    let mut command = home.command(env!("CARGO_BIN_EXE_wakeword"));
-    command.arg("--store").arg(home.path("store"));
-    let output = command.args(["calibrate", "demo", "--listen", "3s", "--json"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let line = calibrated(&home, &["--listen", "3s", "--save"], 0);
     assert!((3.0..3.3).contains(&(line["room_hours"].as_f64().unwrap() * 3600.0)), "{line}");
     assert_eq!(line["saved"], true);
 }

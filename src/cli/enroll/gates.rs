@@ -8,12 +8,11 @@ use rayon::prelude::*;
 use serde_json::json;
 use wakeword::batch::autokws::{self, Speaker};
 use wakeword::digits;
-use wakeword::enroll::{Measures, Report, takes};
+use wakeword::enroll::{Measures, Quality, Session, TakeReport, takes};
 use wakeword::models::Models;
 
 use super::super::{Context, Outcome, output};
 use super::screen::reasons;
-use super::session;
 
 /// Arguments of `batch enroll`.
 #[derive(clap::Args)]
@@ -28,7 +27,7 @@ pub struct Args {
 /// How the takes of one speaker fared.
 struct Tried {
     name: String,
-    reports: Vec<Report>,
+    reports: Vec<TakeReport>,
     /// Why there would be no profile.
     failure: Option<String>,
     warnings: Vec<String>,
@@ -96,7 +95,7 @@ fn try_one(models: &Arc<Models>, speaker: &Speaker) -> anyhow::Result<Tried> {
             return Ok(tried);
         }
     };
-    let mut session = session(models, None, recordings.len())?;
+    let mut session = Session::new(models.clone(), Quality::built_in()?, recordings.len(), &[]);
     for recording in &recordings {
         tried.reports.push(session.take(&recording.clip.samples));
     }

@@ -6,6 +6,7 @@ pub mod gates;
 mod keep;
 mod live;
 mod screen;
+mod steps;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use anyhow::Context as _;
 use serde_json::json;
 use wakeword::calibrate::{Expectation, Outlook, Room};
 use wakeword::digits;
-use wakeword::enroll::{Quality, Session, TAKES, takes, text};
+use wakeword::enroll::dialogue::{Dialogue, Enrolment, Segmentation};
+use wakeword::enroll::{Quality, TAKES, takes, text};
 use wakeword::models::Models;
 use wakeword::profile::Profile;
-use wakeword::store::now;
+use wakeword::store::{Store, now};
 
-use self::live::Live;
+use self::live::{Live, Stopped};
 use self::screen::Screen;
 use super::calibrate::plain;
 use super::{Context, Outcome};
@@ -80,98 +82,95 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
+    match enrol(context, &args) {
+        Ok(()) => Ok(Outcome::Done),
+        Err(error) => match error.downcast_ref::<Stopped>() {
+            Some(Stopped(signal)) => {
+                eprintln!("wakeword: {error}");
+                Ok(Outcome::Interrupted(*signal))
+            }
+            None => Err(error),
+        },
+    }
+}
+
+fn enrol(context: &Context, args: &Args) -> anyhow::Result<()> {
     let store = context.store()?;
     // One to add to is looked for before anybody speaks.
     let before = if args.add { Some(store.load(&args.name)?) } else { None };
     if before.is_none() {
         store.check_free(&args.name, args.replace)?;
     }
-    let phrase = before.as_ref().map(|profile| profile.phrase.clone()).or(args.phrase.clone());
-    let phrase = phrase.context("no phrase")?;
     let screen = Screen::new(args.json);
-    let (models, session, profile) = if args.from.is_empty() {
+    let (enrolment, profile) = if args.from.is_empty() {
         if let Some(folder) = &args.keep_audio {
             keep::folder(folder)?;
         }
-        let mut live = Live::open(context, &args, &screen)?;
-        let models = context.models()?;
-        let mut session = session(&models, before.as_ref(), TAKES)?;
-        live.takes(&mut session, &phrase)?;
-        let profile = learn(context, &models, &session, &args, (before, phrase), &screen)?;
-        if !args.no_test {
-            live.test(&models, &context.rule(), &profile)?;
-        }
-        (models, session, profile)
+        let mut live = Live::open(context, args, &screen)?;
+        let enrolment = enrolment(context, args, before.clone(), TAKES)?;
+        let segmentation = if args.manual { Segmentation::Manual } else { Segmentation::Automatic };
+        let mut dialogue = Dialogue::new(enrolment, Quality::built_in()?, segmentation, !args.no_test);
+        let profile = live.follow(&mut dialogue, &context.rule())?;
+        (dialogue.into_enrolment(), profile)
     } else {
         let recordings = takes::read(&args.from)?;
-        let models = context.models()?;
-        let mut session = session(&models, before.as_ref(), recordings.len())?;
-        files::takes(&mut session, &recordings, &screen)?;
-        let profile = learn(context, &models, &session, &args, (before, phrase), &screen)?;
-        (models, session, profile)
+        let mut enrolment = enrolment(context, args, before.clone(), recordings.len())?;
+        files::takes(enrolment.session_mut(), &recordings, &screen)?;
+        let learned = enrolment.learn()?;
+        steps::show_learned(&screen, &learned)?;
+        (enrolment, learned.profile)
+    };
+    let profile = match before {
+        Some(before) => added(store, &before, &profile)?,
+        None => Profile { created: now(), ..Arc::unwrap_or_clone(profile) },
     };
     let path = store.put(&profile, args.replace || args.add)?;
     if let Some(folder) = &args.keep_audio {
-        keep::takes(folder, &args.name, session.audio())?;
+        keep::takes(folder, &args.name, enrolment.session().audio())?;
     }
     let rule = context.rule();
     let threshold = profile.settings.threshold.unwrap_or(rule.threshold);
-    let expected = Outlook::new(&models, &profile, &rule, Room::default()).at(threshold);
-    report(&profile, &path, &expected, &screen)?;
-    Ok(Outcome::Done)
+    let expected = Outlook::new(enrolment.models(), &profile, &rule, Room::default()).at(threshold);
+    report(&profile, &path, &expected, &screen)
 }
 
-fn session(models: &Arc<Models>, before: Option<&Profile>, wanted: usize) -> anyhow::Result<Session> {
-    let limits = Quality::built_in()?;
-    let Some(profile) = before else { return Ok(Session::new(models.clone(), limits, wanted)) };
-    anyhow::ensure!(
-        profile.models == models.fingerprint,
-        "profile {:?} was made with other models; enrol again with --replace",
-        profile.name
-    );
-    Ok(Session::adding_to(profile, models.clone(), limits, wanted))
-}
-
-/// The profile of a complete session. What could be better about it is said.
-fn learn(
+/// What is to become the profile of `args`, which has the takes of `before`.
+fn enrolment(
     context: &Context,
-    models: &Arc<Models>,
-    session: &Session,
     args: &Args,
-    (before, phrase): (Option<Profile>, String),
-    screen: &Screen,
-) -> anyhow::Result<Arc<Profile>> {
-    let (takes, scales) = session.learn()?;
-    let profile = match before {
-        Some(before) => {
-            // Settings may have been changed while somebody spoke, even the takes by another enrolment.
-            let now = context.store()?.load(&before.name)?;
+    before: Option<Profile>,
+    wanted: usize,
+) -> anyhow::Result<Enrolment> {
+    let models = context.models()?;
+    let draft = match before {
+        Some(profile) => {
             anyhow::ensure!(
-                now.takes == before.takes,
-                "profile {:?} got other takes meanwhile; nothing was saved",
-                before.name
+                profile.models == models.fingerprint,
+                "profile {:?} was made with other models; enrol again with --replace",
+                profile.name
             );
-            Profile { takes, scales, ..now }
+            profile
         }
         None => {
+            let phrase = args.phrase.as_ref().context("no phrase")?;
             let user = args.user.clone().unwrap_or_else(|| args.name.clone());
-            let new = Profile::new(&args.name, &phrase, &models.fingerprint, (takes, scales));
-            Profile { created: now(), user, ..new }
+            Profile { user, ..Profile::draft(&args.name, phrase, &models.fingerprint) }
         }
     };
-    for warning in session.warnings() {
-        screen.warn(Some(&json!({ "event": "warning", "warning": warning })), &warning.to_string())?;
-    }
-    for other in session.duplicates(&others(context, models, &args.name)?) {
-        let text = format!(
-            "profile {:?} ({:?}) wakes for this phrase in this voice already; \
-             `wakeword profiles remove {}` if this one is to take its place",
-            other.name, other.phrase, other.name
-        );
-        let step = json!({ "event": "duplicate", "profile": other.name, "phrase": other.phrase });
-        screen.warn(Some(&step), &text)?;
-    }
-    Ok(Arc::new(profile))
+    let others = others(context, &models, &args.name)?;
+    Ok(Enrolment::new((models, context.rule()), Quality::built_in()?, draft, wanted, others))
+}
+
+/// The stored profile with the takes of `learned` in place of those of `before`. Its settings may have been changed
+/// while somebody spoke, even its takes by another enrolment.
+fn added(store: &Store, before: &Profile, learned: &Profile) -> anyhow::Result<Profile> {
+    let now = store.load(&before.name)?;
+    anyhow::ensure!(
+        now.takes == before.takes,
+        "profile {:?} got other takes meanwhile; nothing was saved",
+        before.name
+    );
+    Ok(Profile { takes: learned.takes.clone(), scales: learned.scales, ..now })
 }
 
 /// The profiles beside the one that is being made. What cannot be read does not hinder a new one.

@@ -7,7 +7,7 @@ use console::style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use wakeword::digits;
-use wakeword::enroll::Report;
+use wakeword::enroll::TakeReport;
 
 /// The quietest level that moves the meter, in dBFS; at 0 it is full.
 const QUIETEST: f32 = -60.0;
@@ -98,20 +98,20 @@ impl Drop for Screen {
 }
 
 /// The step that says what became of a take.
-pub fn take_line(report: &Report) -> Value {
+pub fn take_line(report: &TakeReport) -> Value {
     let mut line = digits::json(report);
     line["event"] = "take".into();
     line
 }
 
 /// Why a take was refused.
-pub fn reasons(report: &Report) -> String {
+pub fn reasons(report: &TakeReport) -> String {
     let reasons: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     reasons.join("; ")
 }
 
 /// What became of a take, in words.
-pub fn take_text(report: &Report) -> String {
+pub fn take_text(report: &TakeReport) -> String {
     if !report.accepted {
         return format!("  {} {}", style("again:").red().for_stderr(), reasons(report));
     }

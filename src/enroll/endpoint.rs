@@ -1,4 +1,4 @@
-//! Finds the takes in a stream by voice activity, and says how loud it is.
+//! Finds utterances in a stream by voice activity, and says how loud it is.
 
 use std::collections::VecDeque;
 
@@ -10,42 +10,48 @@ use crate::features::{HOP, SAMPLE_RATE};
 /// How often the level is told, in hops (0.1 s).
 const LEVEL_HOPS: usize = 10;
 
-/// What is heard.
+/// What is heard in a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
-    /// The level of the last tenth of a second, in dBFS, and whether somebody speaks.
-    Level(f32, bool),
-    /// What may be a phrase, with the quiet around it; longer than a take may be if it does not end.
-    Phrase(Vec<f32>),
+pub enum EndpointEvent {
+    /// How loud it is.
+    Level {
+        /// Level of the last tenth of a second.
+        dbfs: f32,
+        /// Whether somebody speaks.
+        speech: bool,
+    },
+    /// An utterance with the quiet around it. One that does not end is cut off when it is longer than any take.
+    Utterance(Vec<f32>),
     /// Nobody has spoken for as long as one waits.
-    Nothing,
+    Silence,
 }
 
-/// Listens for phrases in a stream of 16 kHz mono samples.
-pub struct Ear {
+/// Finds where utterances begin and end in a stream of 16 kHz mono samples.
+pub struct Endpointer {
     vad: Vad,
-    /// What is heard now, or the last moment before something is.
+    /// The utterance so far, or the last moment before one.
     recent: VecDeque<f32>,
     hop: Vec<f32>,
     meter: Vec<f32>,
-    /// Samples in which somebody spoke, of the current phrase.
+    /// Samples in which somebody spoke, of the current utterance, and the quiet since.
     spoken: usize,
     speaking: bool,
     /// Samples since somebody last spoke.
     quiet: usize,
-    /// Samples without a phrase.
+    /// Samples since the last utterance.
     waited: usize,
-    pause: usize,
     /// Below it nobody speaks, in dBFS.
     floor: f32,
-    before: usize,
-    noise: usize,
-    patience: usize,
+    // Limits in samples.
+    pause: usize,
+    pre_roll: usize,
+    min_speech: usize,
+    timeout: usize,
     longest: usize,
 }
 
-impl Ear {
-    /// An ear by these limits.
+impl Endpointer {
+    /// An endpointer at the beginning of a stream.
     pub fn new(limits: &Quality) -> Self {
         let samples = |seconds: f32| (seconds * SAMPLE_RATE as f32) as usize;
         let dialogue = &limits.dialogue;
@@ -60,9 +66,9 @@ impl Ear {
             waited: 0,
             floor: dialogue.floor_dbfs,
             pause: samples(dialogue.pause_s),
-            before: samples(dialogue.before_s),
-            noise: samples(dialogue.noise_s),
-            patience: samples(dialogue.patience_s),
+            pre_roll: samples(dialogue.pre_roll_s),
+            min_speech: samples(dialogue.min_speech_s),
+            timeout: samples(dialogue.silence_timeout_s),
             longest: samples(limits.duration.longest_s),
         }
     }
@@ -77,7 +83,7 @@ impl Ear {
     }
 
     /// Takes the next samples, any number.
-    pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Heard)) {
+    pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(EndpointEvent)) {
         for &sample in samples {
             self.hop.push(sample);
             if self.hop.len() == HOP {
@@ -87,7 +93,7 @@ impl Ear {
         }
     }
 
-    fn step(&mut self, sink: &mut impl FnMut(Heard)) {
+    fn step(&mut self, sink: &mut impl FnMut(EndpointEvent)) {
         // Next to digital silence the detector takes anything for speech.
         let spoken = self.vad.push(&self.hop) && dbfs(&self.hop) >= self.floor;
         self.speaking |= spoken;
@@ -96,7 +102,7 @@ impl Ear {
         self.recent.extend(&self.hop);
         self.meter.extend(&self.hop);
         if self.meter.len() >= HOP * LEVEL_HOPS {
-            sink(Heard::Level(dbfs(&self.meter), active));
+            sink(EndpointEvent::Level { dbfs: dbfs(&self.meter), speech: active });
             self.meter.clear();
         }
         if active {
@@ -110,21 +116,21 @@ impl Ear {
             self.end(sink);
         }
         self.waited += HOP;
-        let surplus = self.recent.len().saturating_sub(self.before);
+        let surplus = self.recent.len().saturating_sub(self.pre_roll);
         self.recent.drain(..surplus);
-        if self.waited >= self.patience {
+        if self.waited >= self.timeout {
             self.waited = 0;
-            sink(Heard::Nothing);
+            sink(EndpointEvent::Silence);
         }
     }
 
-    /// The phrase is over, if it was one.
-    fn end(&mut self, sink: &mut impl FnMut(Heard)) {
+    /// The utterance is over, if it was one.
+    fn end(&mut self, sink: &mut impl FnMut(EndpointEvent)) {
         let spoken = self.spoken.saturating_sub(self.pause);
         (self.spoken, self.speaking) = (0, false);
-        if spoken >= self.noise {
+        if spoken >= self.min_speech {
             self.waited = 0;
-            sink(Heard::Phrase(std::mem::take(&mut self.recent).into()));
+            sink(EndpointEvent::Utterance(std::mem::take(&mut self.recent).into()));
         }
     }
 }

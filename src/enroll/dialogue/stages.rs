@@ -1,0 +1,118 @@
+//! The parts of a dialogue.
+
+use super::stage::{Enrolment, Progress, Stage};
+use super::step::{Failure, Prompt, Step};
+use crate::engine::event::Event;
+use crate::enroll::{SessionState, test};
+
+/// Takes of the phrase, until there are enough good ones.
+pub(super) struct Takes;
+
+impl Stage for Takes {
+    fn prompt(&self, enrolment: &Enrolment) -> Option<Prompt> {
+        match enrolment.session.state() {
+            SessionState::Asking { take, of } => Some(Prompt::Take { number: take, of }),
+            SessionState::Complete | SessionState::GivenUp { .. } => None,
+        }
+    }
+
+    fn advance(&mut self, enrolment: &mut Enrolment, said: &[f32], sink: &mut dyn FnMut(Step)) -> Progress {
+        let report = enrolment.session.take(said);
+        sink(Step::Take { report, good: enrolment.session.good() });
+        match enrolment.session.state() {
+            SessionState::Asking { .. } => Progress::Again,
+            SessionState::Complete => Progress::Next,
+            SessionState::GivenUp { attempts } => Progress::Failed(Failure::GivenUp(attempts)),
+        }
+    }
+}
+
+/// What the takes give. Nobody speaks.
+pub(super) struct Learn;
+
+impl Stage for Learn {
+    fn prompt(&self, _: &Enrolment) -> Option<Prompt> {
+        None
+    }
+
+    fn advance(&mut self, enrolment: &mut Enrolment, _: &[f32], sink: &mut dyn FnMut(Step)) -> Progress {
+        let learned = match enrolment.learn() {
+            Ok(learned) => learned,
+            Err(error) => return Progress::Failed(error.into()),
+        };
+        if let Some(other) = learned.duplicates.first().filter(|_| !enrolment.duplicates_allowed) {
+            return Progress::Failed(Failure::Duplicate(other.name.clone()));
+        }
+        sink(Step::Learned(learned));
+        Progress::Next
+    }
+}
+
+/// The phrase once more, to see that the profile accepts it.
+pub(super) struct TestPhrase {
+    attempts: usize,
+}
+
+impl TestPhrase {
+    /// With at most so many attempts.
+    pub(super) fn new(attempts: usize) -> Self {
+        Self { attempts }
+    }
+}
+
+impl Stage for TestPhrase {
+    fn prompt(&self, _: &Enrolment) -> Option<Prompt> {
+        Some(Prompt::TestPhrase)
+    }
+
+    fn optional(&self) -> bool {
+        true
+    }
+
+    fn advance(&mut self, enrolment: &mut Enrolment, said: &[f32], sink: &mut dyn FnMut(Step)) -> Progress {
+        match hear(enrolment, Prompt::TestPhrase, said, sink) {
+            Err(failure) => return Progress::Failed(failure),
+            Ok(true) => return Progress::Next,
+            Ok(false) => self.attempts = self.attempts.saturating_sub(1),
+        }
+        if self.attempts > 0 {
+            return Progress::Again;
+        }
+        sink(Step::TestFailed);
+        Progress::Last
+    }
+}
+
+/// Something else, to see that the profile does not accept it.
+pub(super) struct OtherSentence;
+
+impl Stage for OtherSentence {
+    fn prompt(&self, _: &Enrolment) -> Option<Prompt> {
+        Some(Prompt::OtherSentence)
+    }
+
+    fn optional(&self) -> bool {
+        true
+    }
+
+    fn advance(&mut self, enrolment: &mut Enrolment, said: &[f32], sink: &mut dyn FnMut(Step)) -> Progress {
+        match hear(enrolment, Prompt::OtherSentence, said, sink) {
+            Err(failure) => Progress::Failed(failure),
+            Ok(_) => Progress::Next,
+        }
+    }
+}
+
+/// Tells what the daemon would make of what was said. Whether it would wake.
+fn hear(
+    enrolment: &mut Enrolment,
+    prompt: Prompt,
+    said: &[f32],
+    sink: &mut dyn FnMut(Step),
+) -> Result<bool, Failure> {
+    let profile = enrolment.profile()?;
+    let heard = test(&enrolment.models, &[profile], &enrolment.rule, said);
+    let accepted = heard.as_ref().is_some_and(Event::is_detected);
+    sink(Step::Tested { prompt, answered: !said.is_empty(), heard });
+    Ok(accepted)
+}

@@ -1,0 +1,194 @@
+use std::sync::{Arc, LazyLock};
+
+use super::*;
+use crate::audio::read_clip;
+use crate::engine::rule::Rule;
+use crate::models::Models;
+use crate::profile::Profile;
+
+static MODELS: LazyLock<Arc<Models>> = LazyLock::new(|| Arc::new(Models::load(None).unwrap()));
+static TAKES: LazyLock<Vec<Vec<f32>>> = LazyLock::new(|| (1..=5).map(take).collect());
+
+const PHRASE: &str = "hello sunflower";
+/// Samples of 10 ms.
+const BLOCK: usize = 160;
+
+/// A take of the demo voice between two seconds of a quiet room.
+fn take(number: usize) -> Vec<f32> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("enroll/demo/enroll");
+    let clip = read_clip(&folder.join(format!("{number}.wav"))).unwrap();
+    let mut take = room(2.0 + clip.samples.len() as f32 / 16_000.0);
+    take[SAMPLE_RATE..].iter_mut().zip(&clip.samples).for_each(|(room, sample)| *room += sample);
+    take
+}
+
+/// So many seconds of a quiet room.
+fn room(seconds: f32) -> Vec<f32> {
+    let mut random = fastrand::Rng::with_seed(7);
+    (0..(seconds * 16_000.0) as usize).map(|_| 1e-4 * (random.f32() - 0.5)).collect()
+}
+
+fn quality() -> Quality {
+    Quality::built_in().unwrap()
+}
+
+fn enrolment(others: Vec<Arc<Profile>>) -> Enrolment {
+    let draft = Profile::draft("anna", PHRASE, &MODELS.fingerprint);
+    Enrolment::new((MODELS.clone(), Rule::default()), quality(), draft, 5, others)
+}
+
+fn dialogue(segmentation: Segmentation, tested: bool) -> Dialogue {
+    Dialogue::new(enrolment(Vec::new()), quality(), segmentation, tested)
+}
+
+fn begun(mut dialogue: Dialogue) -> Dialogue {
+    assert_eq!(steps(|sink| dialogue.begin(sink)), [Step::Ask(Prompt::Take { number: 1, of: 5 })]);
+    dialogue
+}
+
+/// The steps that `work` brings, without levels.
+fn steps(work: impl FnOnce(&mut dyn FnMut(Step))) -> Vec<Step> {
+    let mut steps = Vec::new();
+    work(&mut |step| {
+        if !matches!(step, Step::Level { .. }) {
+            steps.push(step);
+        }
+    });
+    steps
+}
+
+/// What a dialogue says to audio in blocks of `size` samples.
+fn play(dialogue: &mut Dialogue, samples: &[f32], size: usize) -> Vec<Step> {
+    steps(|sink| samples.chunks(size).for_each(|block| dialogue.feed(Input::Audio(block), sink)))
+}
+
+fn feed(dialogue: &mut Dialogue, input: Input<'_>) -> Vec<Step> {
+    steps(|sink| dialogue.feed(input, sink))
+}
+
+fn accepted(step: &Step) -> bool {
+    matches!(step, Step::Take { report, .. } if report.accepted)
+}
+
+#[test]
+fn a_dialogue_does_not_depend_on_block_sizes() {
+    let stream = [&TAKES.concat()[..], &TAKES[0], &room(13.0)].concat();
+    let all = |size| play(&mut begun(dialogue(Segmentation::Automatic, true)), &stream, size);
+    let steps = all(BLOCK);
+    assert_eq!(steps.iter().filter(|step| accepted(step)).count(), 5);
+    let Some(Step::Done(profile)) = steps.last() else { panic!("{:?}", steps.last()) };
+    assert_eq!((&*profile.phrase, profile.takes.len()), (PHRASE, 5));
+    let tested = |step: &&Step| matches!(step, Step::Tested { .. });
+    let tests: Vec<&Step> = steps.iter().filter(tested).collect();
+    let [Step::Tested { heard: Some(event), .. }, Step::Tested { answered: false, .. }] = tests[..] else {
+        panic!("{tests:?}")
+    };
+    assert!(event.is_detected(), "{event:?}");
+    for size in [999, stream.len()] {
+        assert!(all(size) == steps, "blocks of {size}");
+    }
+}
+
+#[test]
+fn a_short_gap_costs_no_take_and_a_long_one_only_its_own() {
+    let (before, after) = TAKES[0].split_at(SAMPLE_RATE * 3 / 2);
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, false));
+    play(&mut dialogue, before, BLOCK);
+    assert_eq!(feed(&mut dialogue, Input::NoAudio(quality().dialogue.gap_s * 0.9)), []);
+    let steps = play(&mut dialogue, after, BLOCK);
+    assert!(accepted(&steps[0]) && steps[1] == Step::Ask(Prompt::Take { number: 2, of: 5 }), "{steps:?}");
+
+    play(&mut dialogue, before, BLOCK);
+    feed(&mut dialogue, Input::NoAudio(quality().dialogue.gap_s * 0.5));
+    let lost = feed(&mut dialogue, Input::NoAudio(quality().dialogue.gap_s * 0.6));
+    assert!(matches!(lost[..], [Step::AudioLost(_)]), "{lost:?}");
+    assert_eq!(play(&mut dialogue, &room(3.0), BLOCK), [Step::AudioBack]);
+    let steps = play(&mut dialogue, &TAKES[1], BLOCK);
+    assert!(accepted(&steps[0]) && steps[1] == Step::Ask(Prompt::Take { number: 3, of: 5 }), "{steps:?}");
+}
+
+#[test]
+fn a_lost_source_is_waited_for_and_digital_silence_does_not_bring_it_back() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, false));
+    let lost = || Input::Lost("unplugged".into());
+    assert_eq!(feed(&mut dialogue, lost()), [Step::AudioLost("unplugged".into())]);
+    assert_eq!(feed(&mut dialogue, lost()), []);
+    let timeout = quality().dialogue.audio_timeout_s;
+    assert_eq!(feed(&mut dialogue, Input::NoAudio(timeout - 2.0)), []);
+    assert_eq!(play(&mut dialogue, &vec![0.0; SAMPLE_RATE], BLOCK), []);
+    assert_eq!(play(&mut dialogue, &room(1.0), BLOCK), [Step::AudioBack]);
+    feed(&mut dialogue, lost());
+    feed(&mut dialogue, Input::NoAudio(timeout - 2.0));
+    let steps = play(&mut dialogue, &vec![0.0; SAMPLE_RATE * 3], BLOCK);
+    assert_eq!(steps, [Step::Failed(Failure::NoAudio { seconds: timeout })]);
+    assert!(dialogue.is_over());
+    assert_eq!(play(&mut dialogue, &TAKES[0], BLOCK), []);
+}
+
+#[test]
+fn silence_is_a_refused_take_and_too_many_end_the_dialogue() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, false));
+    let steps = play(&mut dialogue, &room(60.0), BLOCK);
+    let attempts = quality().dialogue.attempts;
+    assert_eq!(steps.iter().filter(|step| matches!(step, Step::Take { .. })).count(), attempts);
+    assert_eq!(steps.last(), Some(&Step::Failed(Failure::GivenUp(attempts))));
+}
+
+#[test]
+fn marked_takes_need_no_pause_and_end_when_too_long() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Manual, false));
+    for take in &TAKES[..3] {
+        assert_eq!(play(&mut dialogue, take, BLOCK), []);
+        assert_eq!(feed(&mut dialogue, Input::Mark), []);
+        assert_eq!(play(&mut dialogue, take, BLOCK), []);
+        let steps = feed(&mut dialogue, Input::Mark);
+        assert!(accepted(&steps[0]), "{steps:?}");
+    }
+    feed(&mut dialogue, Input::Mark);
+    let steps = play(&mut dialogue, &room(quality().duration.longest_s + 1.0), BLOCK);
+    assert!(matches!(&steps[..], [Step::Take { report, .. }, Step::Ask(_)] if !report.accepted), "{steps:?}");
+}
+
+#[test]
+fn what_is_needed_cannot_be_skipped_and_tests_can() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, true));
+    assert_eq!(feed(&mut dialogue, Input::Skip), []);
+    play(&mut dialogue, &TAKES.concat(), BLOCK);
+    assert_eq!(feed(&mut dialogue, Input::Skip), [Step::Ask(Prompt::OtherSentence)]);
+    let steps = feed(&mut dialogue, Input::Skip);
+    assert!(matches!(steps[..], [Step::Done(_)]), "{steps:?}");
+}
+
+#[test]
+fn what_was_said_before_the_prompt_is_no_answer() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, false));
+    play(&mut dialogue, &TAKES[0][..SAMPLE_RATE * 2], BLOCK);
+    feed(&mut dialogue, Input::Restart);
+    assert_eq!(play(&mut dialogue, &room(3.0), BLOCK), []);
+}
+
+#[test]
+fn a_test_that_fails_each_time_still_gives_the_profile() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, true));
+    play(&mut dialogue, &TAKES.concat(), BLOCK);
+    let steps = play(&mut dialogue, &room(60.0), BLOCK);
+    assert!(matches!(steps[..], [.., Step::TestFailed, Step::Done(_)]), "{steps:?}");
+}
+
+#[test]
+fn a_phrase_that_another_profile_has_is_told_or_refused() {
+    let mut first = begun(dialogue(Segmentation::Automatic, false));
+    let Some(Step::Done(profile)) = play(&mut first, &TAKES.concat(), BLOCK).pop() else {
+        panic!("no profile")
+    };
+    let other = Arc::new(Profile { name: "berta".into(), ..Arc::unwrap_or_clone(profile) });
+    let again = |enrolment: Enrolment| {
+        let mut dialogue = begun(Dialogue::new(enrolment, quality(), Segmentation::Automatic, false));
+        play(&mut dialogue, &TAKES.concat(), BLOCK)
+    };
+    let steps = again(enrolment(vec![other.clone()]).without_duplicates());
+    assert_eq!(steps.last(), Some(&Step::Failed(Failure::Duplicate("berta".into()))));
+    let steps = again(enrolment(vec![other.clone()]));
+    let told = |step: &Step| matches!(step, Step::Learned(learned) if learned.duplicates == [other.clone()]);
+    assert!(steps.iter().any(told) && matches!(steps.last(), Some(Step::Done(_))), "{steps:?}");
+}
