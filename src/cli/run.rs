@@ -1,11 +1,15 @@
 //! `wakeword run`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use wakeword::config::Config;
 use wakeword::service;
 
 use super::Outcome;
+
+/// A log that nobody reads keeps the daemon from its end no longer than this.
+const LOG_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
@@ -27,7 +31,9 @@ pub struct Args {
 }
 
 pub fn run(config: Option<PathBuf>, store: Option<PathBuf>, args: Args) -> anyhow::Result<Outcome> {
-    service::log::init(Config::load(config.as_deref())?.log.level)?;
-    service::run(service::Options { config, store, device: args.device, json: args.json })?;
+    let log = service::log::init(Config::load(config.as_deref())?.log.level)?;
+    let run = service::run(service::Options { config, store, device: args.device, json: args.json });
+    log.flush(LOG_TIMEOUT);
+    run?;
     Ok(Outcome::Done)
 }

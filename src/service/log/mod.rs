@@ -1,5 +1,7 @@
 //! The log, on standard error.
 
+mod queue;
+
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
@@ -12,6 +14,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::LogLevel;
+
+pub use queue::LogQueue;
 
 /// The variable that comes before the configuration.
 const VARIABLE: &str = "WAKEWORD_LOG";
@@ -27,21 +31,28 @@ pub enum LogError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// The system gave no thread for it.
+    #[error("no thread for the log: {0}")]
+    Thread(#[from] std::io::Error),
     /// There is one already.
     #[error("the log was set up twice")]
     Twice,
 }
 
 /// Starts the log for this process: what `level` lets pass, or what the variable `WAKEWORD_LOG` does. A
-/// terminal gets colours; the journal gets priorities and no times, which it has itself.
-pub fn init(level: LogLevel) -> Result<(), LogError> {
+/// terminal gets colours; the journal gets priorities and no times, which it has itself. Lines are written by a thread:
+/// at the end, [`LogQueue::flush`] waits for the last.
+pub fn init(level: LogLevel) -> Result<LogQueue, LogError> {
     let filter = match std::env::var(VARIABLE) {
         Ok(value) if !value.is_empty() => {
             EnvFilter::try_new(&value).map_err(|source| LogError::Filter { value, source })?
         }
         _ => EnvFilter::new(directives(level)),
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let queue = LogQueue::new(std::io::stderr())?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone());
+    // It would be said on standard error, which is what failed.
+    let log = log.log_internal_errors(false);
     let plain = format().with_target(false);
     let started = if is_journal() {
         let lines = plain.without_time().with_level(false);
@@ -52,7 +63,8 @@ pub fn init(level: LogLevel) -> Result<(), LogError> {
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         tracing::subscriber::set_global_default(log.with_ansi(colours).event_format(plain).finish())
     };
-    started.map_err(|_| LogError::Twice)
+    started.map_err(|_| LogError::Twice)?;
+    Ok(queue)
 }
 
 /// Libraries speak of their own matters: of them, only what went wrong counts.
@@ -111,12 +123,13 @@ mod tests {
     #[ignore = "run by other tests, with another standard error"]
     fn part_log() {
         match init(LogLevel::Info) {
-            Ok(()) => {
+            Ok(queue) => {
                 tracing::error!("one");
                 tracing::warn!("two");
                 tracing::info!("three");
                 tracing::debug!("four");
                 tracing::info!(target: "library", "five");
+                queue.flush(std::time::Duration::from_secs(60));
             }
             Err(error) => eprintln!("{error}"),
         }
