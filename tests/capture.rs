@@ -67,7 +67,8 @@ fn recorder() {
 }
 
 fn record(task: &Task, samples: &mut Vec<f32>) -> Report {
-    let channel = task.channel.map_or(ChannelChoice::Mix, ChannelChoice::Only);
+    let channel =
+        task.channel.map_or(ChannelChoice::Mix, |number| ChannelChoice::Only(number.try_into().unwrap()));
     let mut report = Report::default();
     let mut capture = match Capture::open(&CaptureOptions { device: task.device.clone(), channel }) {
         Ok(capture) => capture,

@@ -126,7 +126,7 @@ fn the_microphones_callback_never_asks_for_memory() {
         });
         assert_eq!(outlet.dropped(), 50_000 * 160 - 4 * 16_000);
     }
-    for choice in [ChannelChoice::Mix, ChannelChoice::Only(2)] {
+    for choice in [ChannelChoice::Mix, ChannelChoice::Only(2.try_into().unwrap())] {
         drive(1i8, 2, choice);
         drive(1i16, 2, choice);
         drive(cpal::I24::new_unchecked(1), 2, choice);
@@ -147,7 +147,7 @@ fn audio_to_hand_over_never_asks_for_memory() {
     let mut handoff = Handoff::new(1);
     let block = noise(2, 160);
     // One reader that takes nothing: its loss is counted, not stored.
-    let reader = handoff.open(0, None).unwrap();
+    let reader = handoff.open("", 0, None).unwrap();
     let mut lost = 0;
     without_memory(|| {
         for n in 0..500 {

@@ -26,8 +26,8 @@ pub struct Daemon {
 #[derive(Default)]
 pub(super) struct Shared {
     status: Mutex<Status>,
-    /// Unique names of callers that may have holds or the claim.
-    holders: Mutex<HashSet<String>>,
+    /// Unique names of callers that may have holds, audio or the claim.
+    clients: Mutex<HashSet<String>>,
     /// Streams and their owners.
     streams: Mutex<[Option<(u32, String)>; MAX_READERS]>,
 }
@@ -38,12 +38,12 @@ impl Shared {
     }
 
     /// This caller asks for something that ends when it leaves.
-    pub fn remember_holder(&self, name: &str) {
-        lock(&self.holders).insert(name.into());
+    pub fn remember_client(&self, name: &str) {
+        lock(&self.clients).insert(name.into());
     }
 
     /// Who left before it got what it asked for would keep it for ever: its leaving has been seen already.
-    pub async fn check_holder(
+    pub async fn check_client(
         &self,
         queue: &CommandQueue,
         connection: &Connection,
@@ -51,20 +51,20 @@ impl Shared {
     ) -> Result<(), BusError> {
         let bus = fdo::DBusProxy::new(connection).await?;
         if !bus.name_has_owner(owner.as_str().try_into()?).await.unwrap_or(true) {
-            self.forget_holder(&owner);
+            self.forget_client(&owner);
             queue.tell(Command::Vanished { owner });
         }
         Ok(())
     }
 
-    /// Whether this caller may have holds; asked once, when it leaves.
-    pub fn forget_holder(&self, name: &str) -> bool {
-        lock(&self.holders).remove(name)
+    /// Whether this caller may have any of that; asked once, when it leaves.
+    pub fn forget_client(&self, name: &str) -> bool {
+        lock(&self.clients).remove(name)
     }
 
-    /// All callers that may have holds, when the bus is gone and they with it.
-    pub fn forget_holders(&self) -> Vec<String> {
-        lock(&self.holders).drain().collect()
+    /// All callers that may have any of that, when the bus is gone and they with it.
+    pub fn forget_clients(&self) -> Vec<String> {
+        lock(&self.clients).drain().collect()
     }
 
     /// Who reads a stream.
@@ -117,27 +117,27 @@ impl Daemon {
         };
         let owner = caller(&header)?;
         let (reason, application) = (clean(&reason), clean(&application));
-        self.shared.remember_holder(&owner);
+        self.shared.remember_client(&owner);
         let hold = |owner| |answer| Command::Hold { kind, reason, application, owner, answer };
-        let cookie = self.queue.ask(hold(owner.clone())).await?;
-        self.shared.check_holder(&self.queue, connection, owner).await?;
+        let cookie = self.queue.ask(&owner, hold(owner.clone())).await?;
+        self.shared.check_client(&self.queue, connection, owner).await?;
         Ok(cookie)
     }
 
     /// Ends a hold of the caller.
     async fn release(&self, cookie: u32, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.queue.ask(|answer| Command::Release { cookie, owner, answer }).await
+        self.queue.ask(&owner.clone(), |answer| Command::Release { cookie, owner, answer }).await
     }
 
     /// Reads configuration and profiles again. If the new configuration is bad, nothing changes and the
     /// error says why.
-    async fn reload(&self) -> Result<(), BusError> {
-        self.queue.ask(|answer| Command::Reload { answer: Some(answer) }).await
+    async fn reload(&self, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
+        self.queue.ask(&caller(&header)?, |answer| Command::Reload { answer: Some(answer) }).await
     }
 
     /// Hands over audio: first the past, as much as is kept of `preroll_ms` milliseconds, then what is heard
-    /// until the descriptor is closed. Details: rate (u), channels (u), format (s), preroll_samples (t),
+    /// until the descriptor is closed or the caller leaves the bus. Details: rate (u), channels (u), format (s), preroll_samples (t),
     /// first_us (t, when the first sample was heard, CLOCK_MONOTONIC), phrase_start and phrase_end (t, the last
     /// detected phrase in samples from the first one; absent if it is not in the past that was handed over),
     /// stream (u, names the stream in `AudioLost`).
@@ -146,10 +146,14 @@ impl Daemon {
         &self,
         preroll_ms: u32,
         #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
     ) -> Result<(OwnedFd, AudioDetails), BusError> {
         let owner = caller(&header)?;
-        let stream = self.queue.ask(|answer| Command::OpenAudio { preroll_ms, answer }).await?;
-        self.shared.remember_stream(stream.id, owner);
+        self.shared.remember_client(&owner);
+        let open = |owner| move |answer| Command::OpenAudio { preroll_ms, owner, answer };
+        let stream = self.queue.ask(&owner, open(owner.clone())).await?;
+        self.shared.remember_stream(stream.id, owner.clone());
+        self.shared.check_client(&self.queue, connection, owner).await?;
         let details = AudioDetails {
             rate: SAMPLE_RATE as u32,
             channels: 1,
@@ -163,7 +167,7 @@ impl Daemon {
         Ok((stream.reader.into(), details))
     }
 
-    /// What the daemon is doing: starting, listening, held, no-device, degraded or stopping.
+    /// What the daemon is doing: starting, listening, held, no-device, enrolling, degraded or stopping.
     #[zbus(property)]
     fn state(&self) -> String {
         self.shared.status(|status| status.state.name().into())

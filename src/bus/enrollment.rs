@@ -39,16 +39,16 @@ impl Enrollment {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.shared.remember_holder(&owner);
+        self.shared.remember_client(&owner);
         let claimant = owner.clone();
-        self.queue.ask(|answer| Command::Claim { owner: claimant, answer }).await?;
-        self.shared.check_holder(&self.queue, connection, owner).await
+        self.queue.ask(&owner, |answer| Command::Claim { owner: claimant, answer }).await?;
+        self.shared.check_client(&self.queue, connection, owner).await
     }
 
     /// Ends the claim, and the enrolment that may be under way: nothing of it is stored.
     async fn release(&self, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.queue.ask(|answer| Command::ReleaseClaim { owner, answer }).await
+        self.queue.ask(&owner.clone(), |answer| Command::ReleaseClaim { owner, answer }).await
     }
 
     /// Begins to listen for `NumEnrollStages` takes of a phrase, which become the profile of this name. Options:
@@ -76,13 +76,13 @@ impl Enrollment {
                 }
             }
         }
-        self.queue.ask(|answer| Command::StartEnrolment { owner, request, answer }).await
+        self.queue.ask(&owner.clone(), |answer| Command::StartEnrolment { owner, request, answer }).await
     }
 
     /// Stops the enrolment under way, if any: nothing of it is stored.
     async fn enroll_stop(&self, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let owner = caller(&header)?;
-        self.queue.ask(|answer| Command::StopEnrolment { owner, answer }).await
+        self.queue.ask(&owner.clone(), |answer| Command::StopEnrolment { owner, answer }).await
     }
 
     /// Good takes that make a profile.

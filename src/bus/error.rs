@@ -44,6 +44,7 @@ impl From<CommandError> for BusError {
             CommandError::NotClaimed => BusError::NotClaimed(text),
             CommandError::Enrolling => BusError::AlreadyInUse(text),
             CommandError::NoAudio(_) => BusError::NoAudio(text),
+            CommandError::Busy(_) => BusError::Busy(text),
             CommandError::Failed(_) => BusError::Failed(text),
         }
     }

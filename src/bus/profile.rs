@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use zbus::message::Header;
 use zbus::{Variant, interface};
 
 use super::PATH;
+use super::daemon::caller;
 use super::error::BusError;
 use super::queue::CommandQueue;
 use crate::control::Command;
@@ -78,19 +80,23 @@ impl ProfileObject {
 #[interface(name = "org.wakeword.Wakeword1.Profile")]
 impl ProfileObject {
     /// Deletes the profile for good.
-    async fn remove(&self) -> Result<(), BusError> {
+    async fn remove(&self, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let profile = self.name.clone();
-        self.queue.ask(|answer| Command::Remove { profile, answer }).await
+        self.queue.ask(&caller(&header)?, |answer| Command::Remove { profile, answer }).await
     }
 
     /// Listens for it, or not, from now on.
-    async fn set_enabled(&self, enabled: bool) -> Result<(), BusError> {
+    async fn set_enabled(&self, enabled: bool, #[zbus(header)] header: Header<'_>) -> Result<(), BusError> {
         let profile = self.name.clone();
-        self.queue.ask(|answer| Command::SetEnabled { profile, enabled, answer }).await
+        self.queue.ask(&caller(&header)?, |answer| Command::SetEnabled { profile, enabled, answer }).await
     }
 
     /// Sets the score needed, between 0 and 5; 0 goes back to the configured one.
-    async fn set_threshold(&self, threshold: f64) -> Result<(), BusError> {
+    async fn set_threshold(
+        &self,
+        threshold: f64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), BusError> {
         let asked = threshold as f32;
         if !(0.0..=5.0).contains(&asked) {
             let text = format!("{threshold} is no score: use one up to 5, or 0 for the configured one");
@@ -98,7 +104,7 @@ impl ProfileObject {
         }
         let threshold = (asked > 0.0).then_some(asked);
         let profile = self.name.clone();
-        self.queue.ask(|answer| Command::SetThreshold { profile, threshold, answer }).await
+        self.queue.ask(&caller(&header)?, |answer| Command::SetThreshold { profile, threshold, answer }).await
     }
 
     /// Its name, as in `Detected` and in the program's commands.

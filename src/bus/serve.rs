@@ -115,7 +115,7 @@ impl Session {
                 },
                 recv(self.left) -> name => match name {
                     Ok(owner) => {
-                        if self.shared.forget_holder(&owner) {
+                        if self.shared.forget_client(&owner) {
                             self.queue.tell(Command::Vanished { owner });
                         }
                         Ok(())
@@ -131,7 +131,7 @@ impl Session {
             }
         };
         // With the connection go all who called over it.
-        for owner in self.shared.forget_holders() {
+        for owner in self.shared.forget_clients() {
             self.queue.tell(Command::Vanished { owner });
         }
         zbus::block_on(self.publisher.close());

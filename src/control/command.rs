@@ -41,6 +41,9 @@ pub enum CommandError {
     /// The microphone is muted or missing.
     #[error("no audio: {0}")]
     NoAudio(String),
+    /// It cannot be done now.
+    #[error("{0}; try again")]
+    Busy(&'static str),
     /// It was tried and failed.
     #[error("{0}")]
     Failed(String),
@@ -74,7 +77,7 @@ pub enum Command {
         /// Done.
         answer: Answer<()>,
     },
-    /// A caller left the bus: its holds end.
+    /// A caller left the bus: its holds, its claim and its audio end.
     Vanished {
         /// Its unique bus name.
         owner: String,
@@ -88,6 +91,8 @@ pub enum Command {
     OpenAudio {
         /// How much of the past, in milliseconds.
         preroll_ms: u32,
+        /// Unique bus name of the caller.
+        owner: String,
         /// The stream.
         answer: Answer<AudioStream>,
     },
@@ -190,8 +195,10 @@ impl fmt::Display for BusCondition {
     }
 }
 
-/// Readers of audio at a time.
+/// Readers of audio at a time, of all clients and of one.
 pub const MAX_READERS: usize = 8;
+/// See [`MAX_READERS`].
+pub const MAX_READERS_PER_CLIENT: usize = 4;
 
 /// Audio for a reader: 16 kHz, mono, signed 16 bit, little-endian.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod status;
 
 pub use command::{
     Answer, AudioStream, BusCondition, Command, CommandError, EnrolRequest, HoldKind, MAX_READERS,
+    MAX_READERS_PER_CLIENT,
 };
 pub use enrolment::{EnrolResult, EnrolStep};
 pub use notification::Notification;

@@ -15,6 +15,8 @@ pub enum State {
     Held,
     /// There is no usable microphone; it is being waited for.
     NoDevice,
+    /// A program enrols a phrase: what is said wakes nobody.
+    Enrolling,
     /// It listens, but not as it should: the last error says why.
     Degraded,
     /// On its way out.
@@ -29,6 +31,7 @@ impl State {
             State::Listening => "listening",
             State::Held => "held",
             State::NoDevice => "no-device",
+            State::Enrolling => "enrolling",
             State::Degraded => "degraded",
             State::Stopping => "stopping",
         }

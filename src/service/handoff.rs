@@ -5,7 +5,7 @@ mod tests;
 
 use std::io::{self, ErrorKind, PipeWriter, Write as _};
 
-use crate::control::{AudioStream, MAX_READERS};
+use crate::control::{AudioStream, MAX_READERS, MAX_READERS_PER_CLIENT};
 use crate::features::SAMPLE_RATE;
 
 const BYTES: usize = size_of::<i16>();
@@ -35,6 +35,8 @@ pub struct Handoff {
 
 struct Reader {
     id: u32,
+    /// Unique bus name of who reads; empty for the daemon itself.
+    owner: String,
     pipe: PipeWriter,
     /// The next sample to write.
     next: u64,
@@ -89,8 +91,19 @@ impl Handoff {
     /// samples pushed since the start.
     ///
     /// # Errors
-    /// There are [`MAX_READERS`] already, or the system has no descriptor left.
-    pub fn open(&mut self, preroll_ms: u32, phrase: Option<(u64, u64)>) -> io::Result<AudioStream> {
+    /// `owner` has [`MAX_READERS_PER_CLIENT`] already, all have [`MAX_READERS`], or the system has no descriptor left.
+    pub fn open(
+        &mut self,
+        owner: &str,
+        preroll_ms: u32,
+        phrase: Option<(u64, u64)>,
+    ) -> io::Result<AudioStream> {
+        if self.readers.iter().flatten().filter(|reader| reader.owner == owner).count()
+            >= MAX_READERS_PER_CLIENT
+        {
+            let text = format!("you read {MAX_READERS_PER_CLIENT} streams already; close one");
+            return Err(io::Error::new(ErrorKind::QuotaExceeded, text));
+        }
         let slot = self.readers.iter().position(Option::is_none).ok_or_else(|| {
             io::Error::new(ErrorKind::QuotaExceeded, format!("{MAX_READERS} programs are reading already"))
         })?;
@@ -106,7 +119,7 @@ impl Handoff {
         let id = self.opened * MAX_READERS as u32 + slot as u32;
         self.opened = (self.opened + 1) % (u32::MAX / MAX_READERS as u32);
 
-        let mut entry = Reader { id, pipe, next: first, lost: 0 };
+        let mut entry = Reader { id, owner: owner.into(), pipe, next: first, lost: 0 };
         entry.follow(&self.ring, self.oldest, self.head);
         self.readers[slot] = Some(entry);
         Ok(AudioStream { id, reader: reader.into(), preroll_samples, first_us: self.us(first), phrase })
@@ -121,6 +134,13 @@ impl Handoff {
     pub fn us(&self, sample: u64) -> u64 {
         let ago = self.head.saturating_sub(sample);
         self.head_us.saturating_sub(ago * 1_000_000 / SAMPLE_RATE as u64)
+    }
+
+    /// Ends the streams of a client that left.
+    pub fn close(&mut self, owner: &str) {
+        for slot in &mut self.readers {
+            slot.take_if(|reader| reader.owner == owner);
+        }
     }
 
     /// Forgets all audio kept: at a mute, and wherever the next block does not follow the last. Readers go on with what comes next; what they had not taken is lost.

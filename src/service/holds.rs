@@ -2,8 +2,8 @@
 
 use crate::control::{CommandError, HoldKind};
 
-/// More holds at once are a client gone wrong.
-const MOST: usize = 256;
+/// Holds of one client at a time: more are a mistake of the client. Others are not limited by them.
+const MAX_PER_CLIENT: usize = 32;
 
 /// The holds in force.
 #[derive(Debug, Default)]
@@ -22,8 +22,9 @@ struct Hold {
 impl Holds {
     /// Begins a hold; its cookie is never zero and never one in use.
     pub fn begin(&mut self, kind: HoldKind, owner: String) -> Result<u32, CommandError> {
-        if self.holds.len() >= MOST {
-            return Err(CommandError::Failed(format!("{MOST} holds are in force already; release some")));
+        if self.holds.iter().filter(|hold| hold.owner == owner).count() >= MAX_PER_CLIENT {
+            let text = format!("{MAX_PER_CLIENT} holds of yours are in force already; release some");
+            return Err(CommandError::Failed(text));
         }
         loop {
             self.last_cookie = self.last_cookie.checked_add(1).unwrap_or(1);
@@ -83,9 +84,10 @@ mod tests {
     fn cookies_never_repeat_while_in_use_and_holds_never_grow_without_end() {
         let mut holds = Holds { last_cookie: u32::MAX - 2, ..Holds::default() };
         let cookies: Vec<_> =
-            (0..MOST).map(|_| holds.begin(HoldKind::Playback, ":1.1".into()).unwrap()).collect();
+            (0..MAX_PER_CLIENT).map(|_| holds.begin(HoldKind::Playback, ":1.1".into()).unwrap()).collect();
         let distinct: std::collections::HashSet<_> = cookies.iter().collect();
-        assert!(distinct.len() == MOST && !cookies.contains(&0));
+        assert!(distinct.len() == MAX_PER_CLIENT && !cookies.contains(&0));
         assert!(holds.begin(HoldKind::Playback, ":1.1".into()).is_err());
+        assert!(holds.begin(HoldKind::Mute, ":1.2".into()).is_ok(), "another client");
     }
 }

@@ -19,9 +19,16 @@ const STEP: Duration = Duration::from_millis(20);
 const KEPT: usize = 2048;
 /// Lines of it that are shown.
 const LINES: usize = 5;
-/// What tells a process that it is a service is not meant for its hooks.
-const SERVICE_ONLY: [&str; 6] =
-    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+/// What is meant for the daemon alone: what tells a process that it is a service, and where its secrets are.
+const DAEMON_ONLY: [&str; 7] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "CREDENTIALS_DIRECTORY",
+];
 
 /// Why a run did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +100,7 @@ fn start(hook: &HookConfig, record: &Record, output: std::io::PipeWriter) -> Res
         hook.command.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
     let mut command = Command::new(program);
     command.args(arguments).process_group(0).stdin(Stdio::null());
-    for name in SERVICE_ONLY {
+    for name in DAEMON_ONLY {
         command.env_remove(name);
     }
     for (name, value) in &record.fields {

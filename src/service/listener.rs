@@ -30,12 +30,22 @@ pub enum Order {
     Open(CaptureOptions),
     /// Let go of the microphone and forget what was heard.
     Close,
-    /// Judge by this engine from now on.
+    /// Judge by this engine from now on. It knows its profiles and voices already: it hears at once what was said while
+    /// it was made.
     Engine(Box<Engine>),
     /// Listen for these profiles, name these voices, by this rule.
     Update(Vec<Arc<Profile>>, Arc<[Voice]>, Rule),
     /// Hand over audio.
-    OpenAudio(u32, Answer<AudioStream>),
+    OpenAudio {
+        /// How much of the past, in milliseconds.
+        preroll_ms: u32,
+        /// Who reads.
+        owner: String,
+        /// The stream.
+        answer: Answer<AudioStream>,
+    },
+    /// Hand over no more audio to this client.
+    CloseAudio(String),
 }
 
 /// What the listener tells the supervisor.
@@ -165,17 +175,24 @@ impl Listener {
                     engine.recognise(voices);
                 }
             }
-            Order::OpenAudio(preroll_ms, answer) => {
-                let _ = answer.send(self.open_audio(preroll_ms));
+            Order::OpenAudio { preroll_ms, owner, answer } => {
+                let opened = self.open_audio(&owner, preroll_ms);
+                if opened.is_ok() {
+                    tracing::info!(owner, preroll_ms, "audio is handed over");
+                }
+                let _ = answer.send(opened);
             }
+            Order::CloseAudio(owner) => self.handoff.close(&owner),
         }
     }
 
-    fn open_audio(&mut self, preroll_ms: u32) -> Result<AudioStream, CommandError> {
+    fn open_audio(&mut self, owner: &str, preroll_ms: u32) -> Result<AudioStream, CommandError> {
         if self.capture.is_none() {
             return Err(CommandError::NoAudio("the microphone is muted or missing".into()));
         }
-        self.handoff.open(preroll_ms, self.detected).map_err(|error| CommandError::Failed(error.to_string()))
+        self.handoff
+            .open(owner, preroll_ms, self.detected)
+            .map_err(|error| CommandError::Failed(error.to_string()))
     }
 
     fn listen(&mut self) {

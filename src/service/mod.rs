@@ -17,9 +17,11 @@ mod holds;
 mod hook_run;
 mod hooks;
 mod json;
+mod librarian;
 mod listener;
 pub mod log;
 mod microphone;
+mod orders;
 mod outbox;
 mod priority;
 mod record;
@@ -71,7 +73,7 @@ pub fn capture_options(config: &Config, device: Option<&str>) -> CaptureOptions 
         device: device.map(String::from).or_else(|| config.audio.device.clone()),
         channel: match config.audio.channel {
             Channel::Mix => ChannelChoice::Mix,
-            Channel::Only(number) => ChannelChoice::Only(number.get()),
+            Channel::Only(number) => ChannelChoice::Only(number),
         },
     }
 }
@@ -91,6 +93,9 @@ pub enum ServiceError {
     /// The system gave no thread, or no signal handler.
     #[error("{0}")]
     System(#[from] std::io::Error),
+    /// Another daemon is on the bus.
+    #[error("another daemon runs already: stop it first, or see what it does with: wakeword status")]
+    AnotherDaemon,
     /// The listener thread ended by itself.
     #[error("the listener stopped; this is a defect of the program, please report it")]
     Listener,

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::hooks::Hooks;
 use super::json::JsonLines;
@@ -15,8 +15,8 @@ use crate::control::Notification;
 
 /// Notifications that may wait for the bus.
 const ROOM: usize = 256;
-/// What is left for a bus that is given up may take so long.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a bus that is given up may take to leave, before another is tried.
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The sinks of the daemon. None of them makes it wait.
 pub struct Sinks {
@@ -29,7 +29,7 @@ impl Sinks {
     /// Starts the configured sinks; `json` adds lines on stdout.
     pub fn new(config: &Config, json: bool, commands: &Sender<Command>) -> io::Result<Self> {
         Ok(Self {
-            bus: start_bus(config, commands)?,
+            bus: start_bus(config, commands, None)?,
             hooks: Hooks::new(&config.hooks),
             json: json.then(|| JsonLines::new(io::stdout())).transpose()?,
         })
@@ -40,8 +40,10 @@ impl Sinks {
     pub fn update(&mut self, old: &Config, new: &Config, commands: &Sender<Command>) -> io::Result<bool> {
         let other = old.bus != new.bus;
         if other {
-            let bus = start_bus(new, commands)?;
-            std::mem::replace(&mut self.bus, bus).finish(Instant::now() + PATIENCE);
+            let (old, left) = bounded(1);
+            let bus = start_bus(new, commands, Some(left))?;
+            // There is room for it.
+            let _ = old.send(std::mem::replace(&mut self.bus, bus));
         }
         if old.hooks != new.hooks {
             std::mem::replace(&mut self.hooks, Hooks::new(&new.hooks)).finish(Instant::now());
@@ -73,7 +75,12 @@ impl Sinks {
     }
 }
 
-fn start_bus(config: &Config, commands: &Sender<Command>) -> io::Result<Outbox<Notification>> {
+/// Starts the thread of the bus, which waits first until the bus `before` it has left: it has the same name.
+fn start_bus(
+    config: &Config,
+    commands: &Sender<Command>,
+    before: Option<Receiver<Outbox<Notification>>>,
+) -> io::Result<Outbox<Notification>> {
     let options = BusOptions {
         kind: config.bus.kind,
         address: config.bus.address.clone(),
@@ -81,5 +88,10 @@ fn start_bus(config: &Config, commands: &Sender<Command>) -> io::Result<Outbox<N
         threshold: config.detection.threshold,
     };
     let commands = commands.clone();
-    Outbox::new("the bus".into(), ROOM, move |notifications| bus::run(&options, commands, &notifications))
+    Outbox::new("the bus".into(), ROOM, move |notifications| {
+        if let Some(old) = before.and_then(|before| before.recv().ok()) {
+            old.finish(Instant::now() + LEAVE_TIMEOUT);
+        }
+        bus::run(&options, commands, &notifications);
+    })
 }

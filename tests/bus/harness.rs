@@ -15,8 +15,7 @@ use futures_core::Stream as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wakeword::bus::{self, BusKind, BusOptions, NAME, PATH};
-use wakeword::control::Notification;
-use wakeword::control::{BusCondition, Command, CommandError};
+use wakeword::control::{BusCondition, Command, CommandError, Notification};
 use wakeword::service::handoff::Handoff;
 use zbus::connection::Builder;
 use zbus::message::Type;
@@ -48,7 +47,7 @@ impl Service {
     }
 
     pub fn begin(home: &Home, rejected: bool) -> Self {
-        let (command_sender, commands) = bounded(16);
+        let (command_sender, commands) = unbounded();
         let (notifications, notice_receiver) = bounded(64);
         let (tell, told) = unbounded();
         let (condition_sender, conditions) = unbounded();
@@ -124,8 +123,8 @@ fn obey(command: Command, holds: &mut HashMap<u32, String>, audio: &Mutex<Handof
             let _ = answer.unwrap().send(Err(error));
             "reload".into()
         }
-        Command::OpenAudio { preroll_ms, answer } => {
-            let stream = audio.lock().unwrap().open(preroll_ms, Some((800, 12_000)));
+        Command::OpenAudio { preroll_ms, owner, answer } => {
+            let stream = audio.lock().unwrap().open(&owner, preroll_ms, Some((800, 12_000)));
             let _ = answer.send(stream.map_err(|error| CommandError::NoAudio(error.to_string())));
             format!("audio {preroll_ms}")
         }

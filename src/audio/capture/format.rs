@@ -1,6 +1,7 @@
 //! In which form a device is asked to record.
 
 use std::fmt;
+use std::num::NonZeroU16;
 
 use cpal::{SampleFormat, SupportedStreamConfigRange as Range};
 
@@ -13,7 +14,7 @@ pub enum ChannelChoice {
     #[default]
     Mix,
     /// One, counted from 1.
-    Only(u16),
+    Only(NonZeroU16),
 }
 
 /// The form in which a device records.
@@ -66,7 +67,7 @@ pub(super) fn choose(offered: &[Range], choice: ChannelChoice) -> Option<Format>
     let most = offered.iter().map(Range::channels).max()?;
     let channels = |range: &Range| match choice {
         ChannelChoice::Mix => Some(range.channels()),
-        ChannelChoice::Only(number) if range.channels() < number => None,
+        ChannelChoice::Only(number) if range.channels() < number.get() => None,
         ChannelChoice::Only(_) if most <= REAL_CHANNELS => Some(most - range.channels()),
         ChannelChoice::Only(_) => range.channels().checked_sub(2),
     };
@@ -93,6 +94,10 @@ mod tests {
 
     use super::*;
 
+    fn only(number: u16) -> ChannelChoice {
+        ChannelChoice::Only(NonZeroU16::new(number).unwrap())
+    }
+
     fn ranges(channels: &[u16], rates: &[(u32, u32)], samples: &[SampleFormat]) -> Vec<Range> {
         let mut ranges = Vec::new();
         for &samples in samples {
@@ -113,16 +118,16 @@ mod tests {
         let many: Vec<u16> = (1..=64).collect();
         let converter = ranges(&many, &[(4_000, 4_294_967_295)], &[SampleFormat::I16, SampleFormat::F32]);
         assert_eq!(chosen(&converter, ChannelChoice::Mix), Some((16_000, 1, SampleFormat::F32)));
-        assert_eq!(chosen(&converter, ChannelChoice::Only(1)), Some((16_000, 2, SampleFormat::F32)));
-        assert_eq!(chosen(&converter, ChannelChoice::Only(4)), Some((16_000, 4, SampleFormat::F32)));
+        assert_eq!(chosen(&converter, only(1)), Some((16_000, 2, SampleFormat::F32)));
+        assert_eq!(chosen(&converter, only(4)), Some((16_000, 4, SampleFormat::F32)));
     }
 
     #[test]
     fn a_chosen_channel_is_never_mixed_by_the_device() {
         let array = ranges(&[1, 6], &[(16_000, 16_000)], &[SampleFormat::I16]);
-        assert_eq!(chosen(&array, ChannelChoice::Only(1)), Some((16_000, 6, SampleFormat::I16)));
+        assert_eq!(chosen(&array, only(1)), Some((16_000, 6, SampleFormat::I16)));
         assert_eq!(chosen(&array, ChannelChoice::Mix), Some((16_000, 1, SampleFormat::I16)));
-        assert_eq!(chosen(&array, ChannelChoice::Only(7)), None);
+        assert_eq!(chosen(&array, only(7)), None);
     }
 
     #[test]

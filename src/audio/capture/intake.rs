@@ -99,7 +99,7 @@ impl Intake {
                     ChannelChoice::Mix => {
                         frame.iter().map(|&sample| clean(sample)).sum::<f32>() / frame.len() as f32
                     }
-                    ChannelChoice::Only(number) => clean(frame[usize::from(number) - 1]),
+                    ChannelChoice::Only(number) => clean(frame[usize::from(number.get()) - 1]),
                 };
                 self.silent = if *mono == 0.0 { self.silent + 1 } else { 0 };
                 length += 1;

@@ -102,7 +102,7 @@ impl Source {
         choose(&offered, choice).ok_or_else(|| match choice {
             ChannelChoice::Only(wanted) if choose(&offered, ChannelChoice::Mix).is_some() => {
                 let channels = offered.iter().map(Range::channels).max().unwrap_or(0);
-                CaptureError::NoChannel { device: self.name.clone(), wanted, channels }
+                CaptureError::NoChannel { device: self.name.clone(), wanted: wanted.get(), channels }
             }
             _ => self.unusable(),
         })

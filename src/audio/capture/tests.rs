@@ -56,9 +56,9 @@ fn what_is_no_number_never_reaches_the_engine() {
 fn channels_are_never_confused() {
     let frames: Vec<f32> = (0..600).flat_map(|n| [n as f32 / 1000.0, -0.5, 0.25]).collect();
     let first: Vec<f32> = (0..600).map(|n| n as f32 / 1000.0).collect();
-    assert_eq!(heard(3, ChannelChoice::Only(1), &frames), first);
-    assert_eq!(heard(3, ChannelChoice::Only(2), &frames), [-0.5; 600]);
-    assert_eq!(heard(3, ChannelChoice::Only(3), &frames), [0.25; 600]);
+    assert_eq!(heard(3, ChannelChoice::Only(1.try_into().unwrap()), &frames), first);
+    assert_eq!(heard(3, ChannelChoice::Only(2.try_into().unwrap()), &frames), [-0.5; 600]);
+    assert_eq!(heard(3, ChannelChoice::Only(3.try_into().unwrap()), &frames), [0.25; 600]);
     for (mixed, first) in heard(3, ChannelChoice::Mix, &frames).iter().zip(&first) {
         assert!((mixed - (first - 0.25) / 3.0).abs() < 1e-6);
     }

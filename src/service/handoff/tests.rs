@@ -38,7 +38,7 @@ fn expected(from: u64, samples: usize) -> Vec<i16> {
 }
 
 fn open(handoff: &mut Handoff, preroll_ms: u32) -> (AudioStream, File) {
-    let stream = handoff.open(preroll_ms, None).unwrap();
+    let stream = handoff.open(":1.1", preroll_ms, None).unwrap();
     let file = File::from(stream.reader.try_clone().unwrap());
     rustix::io::ioctl_fionbio(&file, true).unwrap();
     (stream, file)
@@ -76,7 +76,7 @@ fn more_of_the_past_than_is_kept_is_not_invented() {
 fn a_phrase_is_only_promised_where_all_of_it_is() {
     let mut handoff = Handoff::new(2);
     hear(&mut handoff, 30);
-    let phrase = |handoff: &mut Handoff, ms, phrase| handoff.open(ms, Some(phrase)).unwrap().phrase;
+    let phrase = |handoff: &mut Handoff, ms, phrase| handoff.open("", ms, Some(phrase)).unwrap().phrase;
     assert_eq!(phrase(&mut handoff, 1000, (33_000, 47_000)), Some((1000, 15_000)));
     assert_eq!(phrase(&mut handoff, 1000, (31_999, 47_000)), None);
     assert_eq!(phrase(&mut handoff, 1000, (33_000, 48_001)), None);
@@ -128,15 +128,41 @@ fn what_was_muted_is_never_read() {
 #[test]
 fn a_reader_that_closed_keeps_no_place() {
     let mut handoff = Handoff::new(1);
-    let open: Vec<AudioStream> = (0..MAX_READERS).map(|_| handoff.open(0, None).unwrap()).collect();
-    let error = handoff.open(0, None).unwrap_err();
+    let open: Vec<AudioStream> =
+        (0..MAX_READERS).map(|number| handoff.open(&number.to_string(), 0, None).unwrap()).collect();
+    let error = handoff.open("", 0, None).unwrap_err();
     assert_eq!(error.to_string(), "8 programs are reading already");
     let mut ids: Vec<u32> = open.iter().map(|stream| stream.id % MAX_READERS as u32).collect();
     ids.sort_unstable();
     assert_eq!(ids, (0..MAX_READERS as u32).collect::<Vec<_>>());
     drop(open);
     hear(&mut handoff, 1);
-    assert_eq!(handoff.open(0, None).unwrap().id, MAX_READERS as u32 * MAX_READERS as u32);
+    assert_eq!(handoff.open("", 0, None).unwrap().id, MAX_READERS as u32 * MAX_READERS as u32);
+}
+
+#[test]
+fn a_client_that_left_reads_no_more() {
+    let mut handoff = Handoff::new(1);
+    let (_, mut file) = open(&mut handoff, 0);
+    let (_others, mut other) = (handoff.open(":1.2", 0, None).unwrap(), open(&mut handoff, 0).1);
+    handoff.close(":1.1");
+    hear(&mut handoff, 1);
+    assert_eq!(
+        (file.read(&mut [0; 2]).unwrap(), other.read(&mut [0; 2]).unwrap()),
+        (0, 0),
+        "not at their end"
+    );
+    assert!(handoff.readers.iter().flatten().map(|reader| &*reader.owner).eq([":1.2"]));
+}
+
+#[test]
+fn one_client_leaves_room_for_others() {
+    let mut handoff = Handoff::new(1);
+    let _open: Vec<AudioStream> =
+        (0..MAX_READERS_PER_CLIENT).map(|_| handoff.open(":1.1", 0, None).unwrap()).collect();
+    let error = handoff.open(":1.1", 0, None).unwrap_err();
+    assert_eq!(error.to_string(), "you read 4 streams already; close one");
+    handoff.open(":1.2", 0, None).unwrap();
 }
 
 #[test]
