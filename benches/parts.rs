@@ -15,7 +15,7 @@ use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::Mfcc;
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, fbank};
-use wakeword::inference::{MOST_PULSES, PULSE, SPEAKER_FRAMES, VECTOR_DIM};
+use wakeword::inference::{MOST_PULSES, PULSE};
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
 use wakeword::keyword::encoder::KeywordEncoder;
 use wakeword::models::Models;
@@ -106,7 +106,7 @@ fn keyword_encoder_10_s(bencher: Bencher<'_, '_>, pulses: usize) {
 #[divan::bench(args = [1, 20])]
 fn matcher_10_s(bencher: Bencher<'_, '_>, profiles: usize) {
     let takes = demo_profile().takes.iter().map(|take| &take.vectors);
-    matching(bencher, &TemplateBank::new(VECTOR_DIM, std::iter::repeat_n(takes, profiles).flatten()));
+    matching(bencher, &TemplateBank::new(std::iter::repeat_n(takes, profiles).flatten()));
 }
 
 #[divan::bench]
@@ -123,7 +123,8 @@ fn matching(bencher: Bencher<'_, '_>, bank: &TemplateBank) {
 #[divan::bench(args = ["whole", "small"])]
 fn speaker_embedding(bencher: Bencher<'_, '_>, encoder: &str) {
     let models: Arc<Models> = if encoder == "whole" { models().clone() } else { small_models() };
-    let (mut speaker, span) = (SpeakerEncoder::default(), seconds(SPEAKER_FRAMES as f32 / 100.0));
+    let span = seconds(models.speaker.geometry().frames as f32 / 100.0);
+    let mut speaker = SpeakerEncoder::default();
     bencher.bench_local(move || speaker.embed(&models.speaker, speech(), 0..span));
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A file's checksum is compared with the manifest before anything parses it.
 
+mod file;
+pub mod manifest;
 mod program;
 #[cfg(test)]
 mod tests;
@@ -10,15 +12,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::inference::{InferenceError, KeywordNet, SpeakerNet};
+use crate::inference::{Choice, Geometry, InferenceError, KeywordNet, Runtime, SpeakerNet};
 use crate::keyword::cohort::{Cohort, CohortTable};
+use manifest::{Entry, Manifest, Role};
 
-const MANIFEST: &str = "manifest.toml";
-/// Larger files are not models of ours.
-const MAX_BYTES: u64 = 256 << 20;
+/// Larger files are no encoders that a small board could run.
+const MAX_ENCODER: u64 = 64 << 20;
+/// Larger files are no cohorts.
+const MAX_COHORT: u64 = 8 << 20;
 
 /// Everything learned that the engine needs. Immutable; shared by all streams.
 pub struct Models {
@@ -30,6 +33,23 @@ pub struct Models {
     pub cohort: Cohort,
     /// Names these very models: a profile made by others cannot be compared.
     pub fingerprint: String,
+    /// Where each of them comes from.
+    pub sources: [Source; 3],
+}
+
+/// A model's file and what the manifest says of it.
+#[derive(Clone)]
+pub struct Source {
+    /// What it is for.
+    pub role: Role,
+    /// Its file.
+    pub path: PathBuf,
+    /// Of the file, in hexadecimal digits.
+    pub sha256: String,
+    /// Name for people.
+    pub name: Option<String>,
+    /// Licence for people.
+    pub licence: Option<String>,
 }
 
 /// Models that cannot be used.
@@ -71,68 +91,57 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
+    /// A cohort of another keyword encoder's vectors.
+    #[error(
+        "{path}: this cohort belongs to another keyword encoder than {encoder} (SHA-256 {sha256}); make one for it \
+         from a folder of speech: wakeword models cohort --from DIR"
+    )]
+    Cohort {
+        /// The cohort.
+        path: PathBuf,
+        /// The keyword encoder in use.
+        encoder: PathBuf,
+        /// Its checksum.
+        sha256: String,
+    },
 }
 
-#[derive(Deserialize)]
-struct Manifest {
-    model: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    role: Role,
-    file: String,
-    sha256: String,
-}
-
-/// What a model is for.
-#[derive(Clone, Copy, Deserialize, PartialEq)]
-#[serde(rename_all = "snake_case")]
-enum Role {
-    KeywordEncoder,
-    SpeakerEncoder,
-    Cohort,
-}
-
-impl Manifest {
-    fn read(folder: &Path) -> Result<Self, ModelError> {
-        let path = folder.join(MANIFEST);
-        toml::from_slice(&read_file(&path)?)
-            .map_err(|error| ModelError::Manifest { path, source: Box::new(error) })
-    }
-}
-
-/// The built-in model for `role`, with the name of its file.
-fn built_in(role: Role) -> (&'static str, &'static [u8]) {
+/// The built-in model for `role`.
+fn built_in(role: Role) -> &'static [u8] {
     match role {
-        Role::KeywordEncoder => ("keyword_encoder.onnx", include_bytes!("../models/keyword_encoder.onnx")),
-        Role::SpeakerEncoder => ("speaker_encoder.onnx", include_bytes!("../models/speaker_encoder.onnx")),
-        Role::Cohort => ("cohort.bin", include_bytes!("../models/cohort.bin")),
+        Role::KeywordEncoder => include_bytes!("../models/keyword_encoder.onnx"),
+        Role::SpeakerEncoder => include_bytes!("../models/speaker_encoder.onnx"),
+        Role::Cohort => include_bytes!("../models/cohort.bin"),
     }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
-    let failed = |source| ModelError::Read { path: path.into(), source };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > MAX_BYTES {
-        return Err(failed(std::io::ErrorKind::FileTooLarge.into()));
-    }
-    std::fs::read(path).map_err(failed)
 }
 
 impl Models {
     /// The models that the manifest of `folder` names, and the built-in ones for what it does not name.
     pub fn load(folder: Option<&Path>) -> Result<Self, ModelError> {
-        let Files { keyword, speaker, cohort, fingerprint } = Files::read(folder)?;
-        let foreign = |path: PathBuf, reason: String| ModelError::Foreign { path, reason };
-        let network = |path| move |error: InferenceError| foreign(path, error.to_string());
+        let files = Files::read(folder)?;
+        let (keyword, speaker, cohort) = (
+            files.keyword.encoder(KeywordNet::load)?,
+            files.speaker.encoder(SpeakerNet::load)?,
+            &files.cohort,
+        );
+        let foreign = |reason| ModelError::Foreign { path: cohort.source.path.clone(), reason };
         let table: CohortTable =
-            postcard::from_bytes(&cohort.1).map_err(|error| foreign(cohort.0.clone(), error.to_string()))?;
+            postcard::from_bytes(&cohort.bytes).map_err(|error| foreign(error.to_string()))?;
+        let mut fingerprint = Sha256::new();
+        for (one, frames) in [
+            (&files.keyword, frames(&keyword.choice, keyword.geometry())),
+            (&files.speaker, frames(&speaker.choice, speaker.geometry())),
+            (&files.cohort, None),
+        ] {
+            fingerprint.update(&one.source.sha256);
+            fingerprint.update(frames.unwrap_or_default());
+        }
         Ok(Self {
-            keyword: KeywordNet::load(keyword.1).map_err(network(keyword.0))?,
-            speaker: SpeakerNet::load(speaker.1).map_err(network(speaker.0))?,
-            cohort: Cohort::new(&table).map_err(|reason| foreign(cohort.0, reason))?,
-            fingerprint,
+            cohort: Cohort::new(&table, keyword.geometry().dimension).map_err(foreign)?,
+            keyword,
+            speaker,
+            fingerprint: hex(&fingerprint.finalize()[..8]),
+            sources: [files.keyword.source, files.speaker.source, files.cohort.source],
         })
     }
 
@@ -142,47 +151,107 @@ impl Models {
     }
 }
 
-type File = (PathBuf, Bytes);
+/// The keyword encoder of a model folder, whether or not the folder has a cohort for it.
+pub fn keyword_encoder(folder: &Path) -> Result<(KeywordNet, Source), ModelError> {
+    let model = Manifests::read(Some(folder))?.model(Role::KeywordEncoder)?;
+    Ok((model.encoder(KeywordNet::load)?, model.source))
+}
+
+/// The window of an encoder where the manifest may decide it, which makes it another encoder.
+fn frames(choice: &Choice, geometry: Geometry) -> Option<String> {
+    (choice.runtime == Runtime::TractOnnx).then(|| geometry.frames.to_string())
+}
+
+/// A model's file with the right checksum.
+struct Model {
+    source: Source,
+    entry: Entry,
+    bytes: Bytes,
+}
+
+impl Model {
+    fn encoder<T>(
+        &self,
+        load: fn(Bytes, Option<Geometry>) -> Result<T, InferenceError>,
+    ) -> Result<T, ModelError> {
+        load(self.bytes.clone(), self.entry.geometry).map_err(|error| ModelError::Foreign {
+            path: self.source.path.clone(),
+            reason: error.to_string(),
+        })
+    }
+}
 
 /// The files to use, with the right checksums.
 struct Files {
-    keyword: File,
-    speaker: File,
-    cohort: File,
-    fingerprint: String,
+    keyword: Model,
+    speaker: Model,
+    cohort: Model,
 }
 
 impl Files {
     fn read(folder: Option<&Path>) -> Result<Self, ModelError> {
-        let own = folder.map(|folder| Ok((folder, Manifest::read(folder)?))).transpose()?;
-        let mut fingerprint = Sha256::new();
-        let mut verified = |role| {
-            let named = own.as_ref().and_then(|(folder, manifest)| {
-                let entry = manifest.model.iter().find(|entry| entry.role == role)?;
-                Some((folder.join(&entry.file), &entry.sha256))
-            });
-            let (path, bytes) = match &named {
-                Some((path, _)) => (path.clone(), read_file(path)?.into()),
-                None => {
-                    let (name, bytes) = built_in(role);
-                    (
-                        Path::new("(built in)").join(name),
-                        program::copy(bytes).map_or(Bytes::from_static(bytes), Bytes::from),
-                    )
-                }
-            };
-            let found = hex(&Sha256::digest(&bytes));
-            if let Some((_, expected)) = named.filter(|(_, expected)| **expected != found) {
-                return Err(ModelError::Checksum { path, expected: expected.clone(), found });
-            }
-            fingerprint.update(found);
-            Ok((path, bytes))
+        let manifests = Manifests::read(folder)?;
+        let files = Self {
+            keyword: manifests.model(Role::KeywordEncoder)?,
+            speaker: manifests.model(Role::SpeakerEncoder)?,
+            cohort: manifests.model(Role::Cohort)?,
         };
-        let keyword = verified(Role::KeywordEncoder)?;
-        let speaker = verified(Role::SpeakerEncoder)?;
-        let cohort = verified(Role::Cohort)?;
-        Ok(Self { keyword, speaker, cohort, fingerprint: hex(&fingerprint.finalize()[..8]) })
+        let Source { path, sha256, .. } = &files.keyword.source;
+        if files.cohort.entry.encoder.as_ref() != Some(sha256) {
+            return Err(ModelError::Cohort {
+                path: files.cohort.source.path.clone(),
+                encoder: path.clone(),
+                sha256: sha256.clone(),
+            });
+        }
+        Ok(files)
     }
+}
+
+/// That of the folder, if any, and that of what is built in.
+struct Manifests<'a> {
+    own: Option<(&'a Path, Manifest)>,
+    built_in: Manifest,
+}
+
+impl<'a> Manifests<'a> {
+    fn read(folder: Option<&'a Path>) -> Result<Self, ModelError> {
+        let own = folder.map(|folder| Ok((folder, Manifest::read(folder)?))).transpose()?;
+        Ok(Self { own, built_in: Manifest::built_in()? })
+    }
+
+    /// The folder's model for `role`, or the built-in one, once its checksum is right.
+    fn model(&self, role: Role) -> Result<Model, ModelError> {
+        let own = self.own.as_ref().and_then(|(folder, manifest)| Some((*folder, manifest.entry(role)?)));
+        let (path, entry, bytes) = if let Some((folder, entry)) = own {
+            let path = folder.join(&entry.file);
+            let most = if role == Role::Cohort { MAX_COHORT } else { MAX_ENCODER };
+            let bytes = file::read(&path, most);
+            let bytes = bytes.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            (path, entry, Bytes::from(bytes))
+        } else {
+            let path = Path::new("(built in)");
+            let Some(entry) = self.built_in.entry(role) else {
+                let source = std::io::ErrorKind::NotFound.into();
+                return Err(ModelError::Read { path: path.join(manifest::FILE), source });
+            };
+            let bytes = built_in(role);
+            let copy = program::copy(bytes).map_or(Bytes::from_static(bytes), Bytes::from);
+            (path.join(&entry.file), entry, copy)
+        };
+        let sha256 = sha256(&bytes);
+        if sha256 != entry.sha256 {
+            return Err(ModelError::Checksum { path, expected: entry.sha256.clone(), found: sha256 });
+        }
+        let (name, licence) = (entry.name.clone(), entry.licence.clone());
+        let source = Source { role, path, sha256, name, licence };
+        Ok(Model { source, entry: entry.clone(), bytes })
+    }
+}
+
+/// The SHA-256 of a file in hexadecimal digits, as manifests state it.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,7 +8,7 @@ use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::{self, Mfcc};
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank, frame_count};
-use wakeword::inference::{EMBEDDING_DIM, PULSE, SPEAKER_FRAMES, SpeakerBuffers, VECTOR_DIM, WARM_UP};
+use wakeword::inference::{PULSE, SpeakerBuffers};
 use wakeword::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
 use wakeword::speaker::{SpeakerEncoder, cosine};
 
@@ -34,20 +34,22 @@ fn the_filterbank_does_not_differ_from_kaldi() {
 fn streaming_does_not_change_a_keyword_vector() {
     let mel = reference("logmel.f32", logmel::BANDS);
     let mut stream = models().keyword.stream(1);
-    let mut vectors = Frames::new(VECTOR_DIM);
+    let geometry = models().keyword.geometry();
+    let mut vectors = Frames::new(geometry.dimension);
     for block in mel.as_slice().chunks_exact(PULSE * logmel::BANDS) {
         vectors.push(stream.push(block));
     }
     // Vector n has seen the frames 8 n - 72 .. 8 n + 4: the first whole window is that of vector 9.
-    let windows = reference("vectors.f32", VECTOR_DIM);
-    assert_close(&vectors.slice(WARM_UP, vectors.rows()), &windows, 1e-3);
+    let windows = reference("vectors.f32", geometry.dimension);
+    assert_close(&vectors.slice(geometry.warm_up(), vectors.rows()), &windows, 1e-3);
 }
 
 #[test]
 fn a_recording_does_not_get_other_vectors_than_the_reference_windows() {
     let vectors = KeywordEncoder::new(&models().keyword).recording(&reference_speech());
-    let windows = reference("vectors.f32", VECTOR_DIM);
-    assert_close(&vectors.slice(WARM_UP, WARM_UP + windows.rows()), &windows, 1e-3);
+    let geometry = models().keyword.geometry();
+    let windows = reference("vectors.f32", geometry.dimension);
+    assert_close(&vectors.slice(geometry.warm_up(), geometry.warm_up() + windows.rows()), &windows, 1e-3);
 }
 
 /// Vectors with their index; blocks of `VECTOR_HOP` samples where `speech` says so are encoded. `ahead` samples come
@@ -103,11 +105,11 @@ fn a_pause_of_the_gate_does_not_change_the_vectors_after_it() {
 
 #[test]
 fn the_speaker_embedding_does_not_differ_from_the_original_network() {
-    let mut frames = reference("fbank80.f32", fbank::BANDS).slice(0, SPEAKER_FRAMES);
+    let mut frames = reference("fbank80.f32", fbank::BANDS).slice(0, models().speaker.geometry().frames);
     frames.centre_columns();
     let mut buffers = SpeakerBuffers::default();
     let ours = models().speaker.embed(&frames, &mut buffers);
-    let theirs = reference("embedding_published.f32", EMBEDDING_DIM);
+    let theirs = reference("embedding_published.f32", models().speaker.geometry().dimension);
     let theirs = theirs.row(0);
     let distance = 1.0 - cosine(ours, theirs) / (cosine(ours, ours) * cosine(theirs, theirs)).sqrt();
     assert!(distance < 1e-3, "cosine distance {distance}");
@@ -129,7 +131,7 @@ fn no_length_of_audio_breaks_an_embedding() {
     for length in [0, 1, WINDOW - 1, WINDOW, 3040, 16_000, 16_240, 40_000, room.len()] {
         for phrase in [0..length, 0..0, length / 2..length / 2 + 1, length..length + 10] {
             let embedding = encoder.embed(&models().speaker, &room[..length], phrase.clone());
-            assert_eq!(embedding.len(), EMBEDDING_DIM);
+            assert_eq!(embedding.len(), models().speaker.geometry().dimension);
             assert!(embedding.iter().all(|x| x.is_finite()), "{length} samples, phrase {phrase:?}");
         }
     }

@@ -11,7 +11,7 @@ use wakeword::audio::capture::intake::Intake;
 use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, fbank};
-use wakeword::inference::{SPEAKER_FRAMES, SpeakerBuffers, VECTOR_DIM};
+use wakeword::inference::SpeakerBuffers;
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
 use wakeword::keyword::encoder::{KeywordEncoder, MOST_AHEAD, VECTOR_HOP};
 use wakeword::keyword::score::t_norm;
@@ -58,7 +58,7 @@ fn features_of_a_stream_never_ask_for_memory() {
 #[test]
 fn matching_never_asks_for_memory() {
     let profile = demo_profile();
-    let bank = TemplateBank::new(VECTOR_DIM, profile.takes.iter().map(|take| &take.vectors));
+    let bank = TemplateBank::new(profile.takes.iter().map(|take| &take.vectors));
     let (mut tracker, mut cohort) = (BankTracker::new(&bank), BankTracker::new(&models().cohort.vectors));
     let (mut own, mut others) = (vec![0.0; bank.len()], vec![0.0; models().cohort.vectors.len()]);
     without_memory(|| {
@@ -94,7 +94,7 @@ fn the_keyword_encoder_never_asks_for_memory() {
 
 #[test]
 fn the_speaker_encoder_never_asks_for_memory_twice() {
-    let mut frames = reference("fbank80.f32", fbank::BANDS).slice(0, SPEAKER_FRAMES);
+    let mut frames = reference("fbank80.f32", fbank::BANDS).slice(0, models().speaker.geometry().frames);
     frames.centre_columns();
     let mut buffers = SpeakerBuffers::default();
     let first = models().speaker.embed(&frames, &mut buffers).to_vec();

@@ -2,8 +2,6 @@
 
 use std::io::{self, Read, Write};
 
-use crate::inference::EMBEDDING_DIM;
-
 /// Longest clip taken, in samples at 16 kHz (an hour): more is not the framing described here.
 const MAX_SAMPLES: u32 = 3600 * 16_000;
 
@@ -67,18 +65,16 @@ impl<R: Read> RawClips<R> {
     }
 }
 
-/// Writes `embeddings` as a NumPy array `[clips, 192]` of 32-bit floats; a clip without one is a row of zeros.
-pub fn write_npy(out: &mut impl Write, embeddings: &[Option<Vec<f32>>]) -> io::Result<()> {
-    let header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {EMBEDDING_DIM}), }}",
-        embeddings.len()
-    );
+/// Writes `embeddings` as a NumPy array `[clips, dimension]` of 32-bit floats; a clip without one is a row of zeros.
+pub fn write_npy(out: &mut impl Write, dimension: usize, embeddings: &[Option<Vec<f32>>]) -> io::Result<()> {
+    let header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {dimension}), }}", embeddings.len());
     // Magic, version, length and header fill a multiple of 64 bytes.
     let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
     out.write_all(b"\x93NUMPY\x01\x00")?;
     out.write_all(&u16::try_from(length).map_err(io::Error::other)?.to_le_bytes())?;
     writeln!(out, "{header:width$}", width = length - 1)?;
-    let silent = vec![0.0; EMBEDDING_DIM];
+    let silent = vec![0.0; dimension];
     for embedding in embeddings {
         for value in embedding.as_ref().unwrap_or(&silent) {
             out.write_all(&value.to_le_bytes())?;

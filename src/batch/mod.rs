@@ -2,6 +2,7 @@
 
 pub mod autokws;
 pub mod clips;
+pub mod cohort;
 pub mod eval;
 pub mod report;
 pub mod sbi;

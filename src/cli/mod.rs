@@ -10,6 +10,7 @@ mod doctor;
 mod enroll;
 mod eval;
 mod interrupt;
+mod models;
 mod monitor;
 mod output;
 mod passphrase;
@@ -75,6 +76,8 @@ enum Command {
     Devices(devices::Args),
     /// Tell people apart by their voice, whatever they say
     Speakers(speakers::Args),
+    /// List the models and what runs them; make the cohort of other ones
+    Models(models::Args),
     /// Run over whole folders of recordings
     Batch(batch::Args),
     /// Check or show the configuration
@@ -136,6 +139,7 @@ fn run(cli: Cli, takes: Option<PathBuf>) -> anyhow::Result<Outcome> {
         Command::Calibrate(args) => calibrate::run(&context()?, &args),
         Command::Profiles(args) => profiles::run(&context()?, args),
         Command::Speakers(args) => speakers::run(&context()?, args),
+        Command::Models(args) => models::run(&context()?, args),
         Command::Batch(args) => batch::run(&context()?, args),
         Command::Eval(args) => eval::run(&context()?, &args, takes.as_deref()),
         Command::Sbi(args) => sbi::run(&context()?, args),

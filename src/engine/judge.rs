@@ -142,7 +142,7 @@ impl Judge {
         phrase: &Range<usize>,
         clear: impl Fn(&[f32]) -> bool,
     ) -> &[f32] {
-        let heard = speaker::heard(phrase.clone(), scene.audio.len());
+        let heard = speaker::heard(&models.speaker, phrase.clone(), scene.audio.len());
         let place = scene.origin + heard.start as u64..scene.origin + heard.end as u64;
         let near = |other: &Range<u64>| {
             place.start.abs_diff(other.start).max(place.end.abs_diff(other.end)) <= NEARBY

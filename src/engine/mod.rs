@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use crate::features::vad::Vad;
 use crate::features::{HOP, SAMPLE_RATE};
-use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::BankTracker;
 use crate::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
 use crate::models::Models;
@@ -61,7 +60,7 @@ struct KeywordStage {
     cohort: BankTracker,
     cohort_costs: SlidingMinimum,
     trackers: Vec<Tracker>,
-    vector: [f32; VECTOR_DIM],
+    vector: Vec<f32>,
     /// Where in the stream the next vector lies.
     next: usize,
 }
@@ -74,7 +73,7 @@ impl Engine {
             cohort: BankTracker::new(&models.cohort.vectors),
             cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
             trackers: Vec::new(),
-            vector: [0.0; VECTOR_DIM],
+            vector: vec![0.0; models.keyword.geometry().dimension],
             next: 0,
         };
         let mut engine = Self {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::window::SlidingMinimum;
-use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::{BankTracker, TemplateBank};
 use crate::keyword::score::t_norm;
 use crate::profile::Profile;
@@ -56,7 +55,7 @@ pub struct Tracker {
 impl Tracker {
     /// Opens a candidate at scores of `gate` and more; the first vector is the stream's number `origin`.
     pub fn new(profile: &Profile, gate: f32, origin: usize) -> Self {
-        let bank = TemplateBank::new(VECTOR_DIM, profile.takes.iter().map(|take| &take.vectors));
+        let bank = TemplateBank::new(profile.takes.iter().map(|take| &take.vectors));
         Self {
             state: BankTracker::new(&bank),
             recent: SlidingMinimum::new(bank.len(), PEAK_WIDTH),

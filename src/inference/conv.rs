@@ -1,79 +1,12 @@
 //! Convolutions without copies: with channels innermost, what one output sees are a few contiguous runs of
 //! its input, one a row.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use pulp::{Scalar, Simd};
 
-use super::onnx::Window;
+use super::layer::{Activation, Convolution, Window};
 use super::rows::Shape;
-
-/// A convolution as a file describes it. Output `o` at time `t` and band `b` is the activation of
-/// `bias[o] + scale[o] sum weights[o][i][dt][db] input[i][t'][b']`, where `t' = t stride + dt dilation - pad`
-/// and so for `b'`.
-pub struct Convolution {
-    /// `[output, input, time, bands]`.
-    pub shape: [usize; 4],
-    /// Row-major.
-    pub weights: Weights,
-    /// `[output]`, above 0.
-    pub scale: Vec<f32>,
-    /// `[output]`.
-    pub bias: Vec<f32>,
-    /// How the kernel moves.
-    pub window: Window,
-    /// Whether what was at the output is added before the activation.
-    pub adds: bool,
-    /// What becomes of each output.
-    pub activation: Activation,
-}
-
-impl Convolution {
-    /// Step by step, without padding and activation.
-    pub fn new(shape: [usize; 4], weights: Weights, bias: Vec<f32>) -> Self {
-        let scale = vec![1.0; shape[0]];
-        let (window, activation) = (Window::PLAIN, Activation::NONE);
-        Self { shape, weights, scale, bias, window, adds: false, activation }
-    }
-}
-
-/// Weights as they are stored.
-pub enum Weights {
-    /// As they are used.
-    F32(Vec<f32>),
-    /// The bits of IEEE half precision.
-    F16(Vec<u16>),
-    /// Integers.
-    Int8(Vec<i8>),
-}
-
-impl Weights {
-    /// As numbers, those of [`Weights::Int8`] without their scale.
-    pub fn floats(&self) -> Cow<'_, [f32]> {
-        match self {
-            Self::F32(values) => values.into(),
-            Self::F16(values) => values.iter().map(|bits| from_half(*bits)).collect(),
-            Self::Int8(values) => values.iter().map(|integer| f32::from(*integer)).collect(),
-        }
-    }
-}
-
-/// `max(floor, x, slope x)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Activation {
-    /// For negative values, 0 to 1.
-    pub slope: f32,
-    /// Least output.
-    pub floor: f32,
-}
-
-impl Activation {
-    /// `x`.
-    pub const NONE: Self = Self { slope: 1.0, floor: f32::NEG_INFINITY };
-    /// `max(0, x)`.
-    pub const RELU: Self = Self { slope: 1.0, floor: 0.0 };
-}
 
 /// Where in the input the first run of a position begins, and where its outputs go.
 #[derive(Clone, Copy)]
@@ -339,15 +272,4 @@ pub fn packed<T: Copy, const PANEL: usize>(
     places.map(move |(output, input, t, band)| {
         std::array::from_fn(|o| weights[(((output + o) * inputs + input) * time + t) * bands + band])
     })
-}
-
-/// The value of a finite half-precision number.
-fn from_half(bits: u16) -> f32 {
-    /// 2^-14, the least number that is not subnormal.
-    const LEAST: u32 = 113 << 23;
-    let shifted = u32::from(bits & 0x7fff) << 13;
-    let normal = shifted + (112 << 23);
-    let subnormal = (f32::from_bits(shifted + LEAST) - f32::from_bits(LEAST)).to_bits();
-    let magnitude = if shifted < 1 << 23 { subnormal } else { normal };
-    f32::from_bits(magnitude | u32::from(bits & 0x8000) << 16)
 }

@@ -2,7 +2,8 @@
 
 use pulp::Simd;
 
-use super::conv::{Conv, Convolution, OUTPUTS, Weights};
+use super::conv::{Conv, OUTPUTS};
+use super::layer::{Convolution, Weights};
 use super::rows::Shape;
 use crate::features::Frames;
 

@@ -3,8 +3,10 @@
 
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
-use super::conv::{Activation, Convolution, Position, Weights, packed, positions};
-use super::products::Products;
+use super::conv::{Position, packed, positions};
+use super::int_simd::IntegerSimd;
+use super::layer::{Activation, Convolution, Weights};
+use super::onnx::Unsupported;
 use super::rows::Shape;
 
 /// Outputs of a convolution computed together.
@@ -51,10 +53,18 @@ pub struct IntegerConv {
 }
 
 impl IntegerConv {
-    /// Packs the weights. The outputs must be a multiple of 32, and go to the channels of `output` from `channel`
-    /// on. The channels of `input` must be even; those beyond the layer's own do not count.
-    pub fn new(layer: &Convolution, input: &Shape, output: &Shape, channel: usize) -> Self {
-        let [_, inputs, time, bands] = layer.shape;
+    /// Packs the weights; refuses outputs that are not a multiple of 32. They go to the channels of `output` from
+    /// `channel` on. The channels of `input` must be even; those beyond the layer's own do not count.
+    pub fn new(
+        layer: &Convolution,
+        input: &Shape,
+        output: &Shape,
+        channel: usize,
+    ) -> Result<Self, Unsupported> {
+        let [outputs, inputs, time, bands] = layer.shape;
+        if !outputs.is_multiple_of(PANEL) {
+            return Err(Unsupported::Outputs(outputs));
+        }
         let count = inputs * time * bands;
         let mut scale = layer.scale.clone();
         let (weights, largest_sum) = match &layer.weights {
@@ -69,7 +79,7 @@ impl IntegerConv {
         };
         let panels = |values: &[f32]| values.as_chunks().0.to_vec();
         let pairs_of = |place: Position| Position { from: place.from / 2, ..place };
-        Self {
+        Ok(Self {
             weights,
             bias: panels(&layer.bias),
             scale: panels(&scale),
@@ -82,12 +92,12 @@ impl IntegerConv {
             full: (i64::from(i32::MAX) / largest_sum.max(1)).min(i64::from(i16::MAX)) as f32,
             adds: layer.adds,
             activation: layer.activation,
-        }
+        })
     }
 
     /// Computes all new rows of `output`.
     #[inline(always)]
-    pub fn apply<S: Products>(&self, simd: S, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
+    pub fn apply<S: IntegerSimd>(&self, simd: S, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
         let (all, seen) = self.channels;
         let (stride, seen) = if all == seen { (input.len(), input.len()) } else { (all, seen) };
         // As integers, so that the compiler may take them in any order.
@@ -124,7 +134,7 @@ impl IntegerConv {
 
     /// Computes all new rows of `output` from the integers in `scratch`, of which one is worth `step`.
     #[inline(always)]
-    pub fn compute<S: Products>(&self, simd: S, step: f32, output: &mut [f32], scratch: &mut Scratch) {
+    pub fn compute<S: IntegerSimd>(&self, simd: S, step: f32, output: &mut [f32], scratch: &mut Scratch) {
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights, a value
         // and its products stay in the registers: 16 with AVX2, 32 with AVX-512, which has too few others for more.
         match S::I32_LANES {
@@ -134,7 +144,7 @@ impl IntegerConv {
     }
 
     #[inline(always)]
-    fn panels<S: Products, const V: usize, const M: usize>(
+    fn panels<S: IntegerSimd, const V: usize, const M: usize>(
         &self,
         simd: S,
         step: f32,
@@ -156,7 +166,7 @@ impl IntegerConv {
 
     /// The vectors of a panel of outputs from `first` on, at some positions.
     #[inline(always)]
-    fn tile<S: Products, const V: usize, const M: usize>(
+    fn tile<S: IntegerSimd, const V: usize, const M: usize>(
         &self,
         simd: S,
         positions: &[Position; M],
@@ -175,7 +185,7 @@ impl IntegerConv {
                 for m in 0..M {
                     let value = simd.splat_i32s(seen[m][k]);
                     for v in 0..V {
-                        sums[m][v] = simd.add_products(sums[m][v], value, weights[v]);
+                        sums[m][v] = simd.multiply_add(sums[m][v], value, weights[v]);
                     }
                 }
             }
@@ -190,7 +200,7 @@ impl IntegerConv {
             let before = &S::as_simd_f32s(&output[position.to + panel * PANEL..][..PANEL]).0[first..][..V];
             for v in 0..V {
                 let start = if self.adds { simd.add_f32s(bias[v], before[v]) } else { bias[v] };
-                let sum = simd.mul_add_e_f32s(simd.floats(sums[v]), simd.mul_f32s(scale[v], step), start);
+                let sum = simd.mul_add_e_f32s(simd.to_f32s(sums[v]), simd.mul_f32s(scale[v], step), start);
                 let leaky = simd.max_f32s(sum, simd.mul_f32s(sum, slope));
                 values[v] = simd.max_f32s(leaky, floor);
             }
@@ -269,12 +279,17 @@ mod tests {
     use pulp::Arch;
 
     use super::*;
-    use crate::inference::products::{WithProducts, dispatch};
+    use crate::inference::int_simd::{WithIntegerSimd, dispatch};
+
+    /// One frame of `channels` values.
+    fn frame(channels: usize) -> Shape {
+        Shape { kept: 0, new: 1, bands: 1, channels, pad: 0 }
+    }
 
     struct Apply<'a>(&'a IntegerConv, &'a [f32], &'a mut [f32]);
 
-    impl WithProducts for Apply<'_> {
-        fn with<S: Products>(self, simd: S) {
+    impl WithIntegerSimd for Apply<'_> {
+        fn with<S: IntegerSimd>(self, simd: S) {
             self.0.apply(simd, self.1, self.2, &mut Scratch::default());
         }
     }
@@ -285,8 +300,7 @@ mod tests {
         let count = PANEL * INPUTS;
         for weights in [Weights::Int8(vec![-128; count]), Weights::F32(vec![-128.0; count])] {
             let layer = Convolution::new([PANEL, INPUTS, 1, 1], weights, vec![1.0; PANEL]);
-            let frame = |channels| Shape { kept: 0, new: 1, bands: 1, channels, pad: 0 };
-            let conv = IntegerConv::new(&layer, &frame(INPUTS), &frame(PANEL), 0);
+            let conv = IntegerConv::new(&layer, &frame(INPUTS), &frame(PANEL), 0).unwrap();
             for arch in [Arch::new(), Arch::Scalar] {
                 for value in [0.0, 1e-3, -1e3] {
                     let mut output = vec![0.0; PANEL];
@@ -298,5 +312,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn outputs_that_fill_no_panel_are_refused() {
+        for outputs in [1, PANEL - 1, PANEL + 1, 3 * PANEL / 2] {
+            let layer =
+                Convolution::new([outputs, 2, 1, 1], Weights::Int8(vec![1; 2 * outputs]), vec![0.0; outputs]);
+            let refused = IntegerConv::new(&layer, &frame(2), &frame(outputs), 0).err().unwrap();
+            assert!(refused.to_string().contains(&format!("{outputs} outputs")), "{refused}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn sums_are_the_same_with_and_without_vnni() {
+        use crate::inference::int_simd::without_vnni;
+
+        // Where there is no AVX-512, there is nothing to compare.
+        let Some(simd) = pulp::x86::V4::try_new() else { return };
+        const INPUTS: usize = 128;
+        let weights: Vec<i8> = (0..2 * PANEL * INPUTS).map(|n| (n * 37 % 255) as i8).collect();
+        let layer = Convolution::new([2 * PANEL, INPUTS, 1, 1], Weights::Int8(weights), vec![0.5; 2 * PANEL]);
+        let conv = IntegerConv::new(&layer, &frame(INPUTS), &frame(2 * PANEL), 0).unwrap();
+        let input: Vec<f32> = (0..INPUTS).map(|n| (n * 7919 % 1000) as f32 / 500.0 - 1.0).collect();
+        let (mut with, mut without) = (vec![0.0; 2 * PANEL], vec![0.0; 2 * PANEL]);
+        dispatch(Arch::V4(simd), Apply(&conv, &input, &mut with));
+        without_vnni(simd, Apply(&conv, &input, &mut without));
+        assert_eq!(with, without);
+        assert!(with.iter().any(|value| *value != 0.5));
     }
 }

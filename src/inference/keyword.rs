@@ -1,21 +1,27 @@
-//! The keyword encoder on a stream: every layer computes each of its rows once.
+//! Kernels of keyword encoders like the one that came with the program: on a stream every layer computes each of its
+//! rows once.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::chain::{self, Layer};
+use super::chain::{self, Chain, Layer};
 use super::conv::{Conv, OUTPUTS};
-use super::onnx::Misfit;
+use super::geometry::Geometry;
+use super::network::{KeywordNetwork, KeywordStream};
+use super::onnx::{Graph, Unsupported};
 use super::rows::{Rows, Shape};
-use super::{InferenceError, MEL_BANDS, MOST_PULSES, PULSE, VECTOR_DIM, WARM_UP};
+use super::{MEL_BANDS, MOST_PULSES, PULSE};
+use crate::features::logmel::LogMel;
 
-/// The keyword encoder. Shared by all streams.
-pub struct KeywordNet(Arc<Network>);
+/// A keyword encoder of convolutions and max-pools that do not pad time.
+pub struct Kernels(Arc<Network>);
 
 struct Network {
     layers: Vec<(Step, Shape)>,
+    /// What the last layer gives.
+    vectors: Shape,
+    geometry: Geometry,
     arch: Arch,
 }
 
@@ -25,52 +31,66 @@ enum Step {
     MaxPool { time: usize, bands: usize },
 }
 
-impl KeywordNet {
-    /// Reads an ONNX graph `mel [1,1,T,32] -> vectors [1,96,N,1]` of convolutions and max-pools that
-    /// do not pad time.
-    pub fn load(onnx: impl Into<Bytes>) -> Result<Self, InferenceError> {
-        Self::for_arch(onnx.into(), Arch::new())
+impl Kernels {
+    /// Takes a graph `[1,1,T,32] -> [1,D,N,1]`, or `[N,T,32,1] -> [N,1,1,D]` for the T of one output, whose layers have a multiple of 24 channels.
+    pub fn new(graph: &Graph) -> Result<Self, Unsupported> {
+        Self::for_arch(graph, Arch::new())
     }
 
-    /// [`KeywordNet::load`] with the instructions of `arch`.
-    pub(super) fn for_arch(onnx: Bytes, arch: Arch) -> Result<Self, InferenceError> {
-        let layers = chain::read(onnx).and_then(|layers| plan(&layers)).map_err(InferenceError::Keyword)?;
-        Ok(Self(Arc::new(Network { layers, arch })))
-    }
-
-    /// State for a new stream that takes up to `most` pulses at a time, at most [`MOST_PULSES`].
-    pub fn stream(&self, most: usize) -> KeywordStream {
-        let rows = |shape: &Shape| Rows::new(Shape { new: shape.new / MOST_PULSES * most, ..*shape });
-        KeywordStream {
-            net: self.0.clone(),
-            inputs: self.0.layers.iter().map(|(_, shape)| rows(shape)).collect(),
-            vectors: rows(&VECTORS),
+    /// [`Kernels::new`] with the instructions of `arch`.
+    pub(super) fn for_arch(graph: &Graph, arch: Arch) -> Result<Self, Unsupported> {
+        let Chain { layers, window, reshaped } = chain::read(graph)?;
+        let (inputs, vectors) = shapes(&layers)?;
+        let geometry =
+            Geometry { bands: MEL_BANDS, frames: receptive_field(&layers), dimension: vectors.channels };
+        // A graph for one window at a time, as it was published, is one for streams with a reshape at either end.
+        if window.is_some_and(|window| window != [geometry.frames, geometry.bands])
+            || reshaped.is_some_and(|values| values != geometry.dimension)
+        {
+            return Err(Unsupported::Sizes { layer: layers.len() });
         }
+        let outputs = inputs[1..].iter().chain([&vectors]);
+        let step = |((layer, input), output): ((_, &Shape), _)| match layer {
+            &Layer::MaxPool { time, bands } => (Step::MaxPool { time, bands }, *input),
+            Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output)), *input),
+        };
+        let layers = layers.iter().zip(&inputs).zip(outputs).map(step).collect();
+        Ok(Self(Arc::new(Network { layers, vectors, geometry, arch })))
     }
 }
 
-/// What the last layer gives.
-const VECTORS: Shape = Shape { kept: 0, new: MOST_PULSES, bands: 1, channels: VECTOR_DIM, pad: 0 };
+impl KeywordNetwork for Kernels {
+    fn geometry(&self) -> Geometry {
+        self.0.geometry
+    }
 
-/// Each layer with the shape of its input.
-fn plan(layers: &[Layer]) -> Result<Vec<(Step, Shape)>, Misfit> {
-    let inputs = shapes(layers)?;
-    let outputs = inputs[1..].iter().chain([&VECTORS]);
-    let step = |((layer, input), output): ((_, &Shape), _)| match layer {
-        &Layer::MaxPool { time, bands } => (Step::MaxPool { time, bands }, *input),
-        Layer::Convolution(layer) => (Step::Conv(Conv::new(layer, input, output)), *input),
-    };
-    Ok(layers.iter().zip(&inputs).zip(outputs).map(step).collect())
+    fn stream(&self, most: usize) -> Box<dyn KeywordStream> {
+        let mut silent = State::new(self.0.clone(), 1);
+        for _ in 0..self.0.geometry.warm_up() {
+            silent.push(&[LogMel::silence(); PULSE * MEL_BANDS]);
+        }
+        let mut stream = Stream { state: State::new(self.0.clone(), most), silent };
+        stream.reset();
+        Box::new(stream)
+    }
 }
 
-/// What each layer has to keep of its input.
-fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
+/// Frames that the last layer's output depends on.
+fn receptive_field(layers: &[Layer]) -> usize {
+    layers.iter().rev().fold(1, |rows, layer| match layer {
+        Layer::Convolution(layer) => rows + layer.shape[2] - 1,
+        Layer::MaxPool { time, .. } => rows * time,
+    })
+}
+
+/// What each layer has to keep of its input, and what the last one gives.
+fn shapes(layers: &[Layer]) -> Result<(Vec<Shape>, Shape), Unsupported> {
     let mut at = Shape { kept: 0, new: MOST_PULSES * PULSE, bands: MEL_BANDS, channels: 1, pad: 0 };
     // After `p` pulses, `new * p - late` rows have reached the layer.
     let mut late = 0;
     let mut shapes = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
-        let misfit = Misfit::Sizes { layer: index };
+        let unsupported = Unsupported::Sizes { layer: index };
         let next;
         match layer {
             Layer::Convolution(layer) => {
@@ -79,7 +99,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
                 let padded = at.bands + 2 * pad;
                 let empty = outputs == 0 || time == 0 || !(1..=padded).contains(&bands);
                 if empty || inputs != at.channels || !outputs.is_multiple_of(OUTPUTS) {
-                    return Err(misfit);
+                    return Err(unsupported);
                 }
                 (at.kept, at.pad) = (time - 1, pad);
                 late += time - 1;
@@ -87,7 +107,7 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
             }
             Layer::MaxPool { time, bands } => {
                 if !(at.new / MOST_PULSES).is_multiple_of(*time) || !at.bands.is_multiple_of(*bands) {
-                    return Err(misfit);
+                    return Err(unsupported);
                 }
                 // Rows that wait for others of their maximum.
                 (at.kept, at.pad) = (late.next_multiple_of(*time) - late, 0);
@@ -98,44 +118,60 @@ fn shapes(layers: &[Layer]) -> Result<Vec<Shape>, Misfit> {
         shapes.push(at);
         at = next;
     }
-    if (at.new, at.bands, at.channels, late) == (VECTORS.new, VECTORS.bands, VECTORS.channels, WARM_UP) {
-        Ok(shapes)
+    // One vector for each pulse, from as many pulses on as `Geometry` says of the receptive field.
+    let warm_up = receptive_field(layers).div_ceil(PULSE) - 1;
+    if (at.new, at.bands, late) == (MOST_PULSES, 1, warm_up) && !layers.is_empty() {
+        Ok((shapes, Shape { kept: 0, pad: 0, ..at }))
     } else {
-        Err(Misfit::Sizes { layer: layers.len() })
+        Err(Unsupported::Sizes { layer: layers.len() })
     }
 }
 
-/// The keyword encoder's rows kept between pulses.
-#[derive(Clone)]
-pub struct KeywordStream {
+/// A stream, and where every stream begins.
+struct Stream {
+    state: State,
+    silent: State,
+}
+
+impl KeywordStream for Stream {
+    fn push(&mut self, mel: &[f32]) -> &[f32] {
+        self.state.push(mel)
+    }
+
+    fn reset(&mut self) {
+        let states = self.state.inputs.iter_mut().zip(&self.silent.inputs);
+        states.for_each(|(rows, silent)| rows.copy_from(silent));
+    }
+}
+
+/// The rows that layers keep from pulse to pulse.
+struct State {
     net: Arc<Network>,
     inputs: Vec<Rows>,
     vectors: Rows,
 }
 
-impl KeywordStream {
-    /// Feeds the next log-mel frames (row after row), [`PULSE`] for each vector of `[96]` that comes back. Many at
-    /// a time cost less, and give the same vectors.
-    ///
-    /// The first [`WARM_UP`] vectors of a stream, or after a gap, are meaningless. No allocation.
-    ///
-    /// # Panics
-    ///
-    /// If there are more pulses than the stream takes.
-    pub fn push(&mut self, mel: &[f32]) -> &[f32] {
-        let pulses = mel.len() / (PULSE * MEL_BANDS);
-        self.net.arch.dispatch(Push { stream: self, mel, pulses });
-        &self.vectors.as_slice()[..pulses * VECTOR_DIM]
+impl State {
+    /// For up to `most` pulses at a time.
+    fn new(net: Arc<Network>, most: usize) -> Self {
+        let rows = |shape: &Shape| Rows::new(Shape { new: shape.new / MOST_PULSES * most, ..*shape });
+        let inputs = net.layers.iter().map(|(_, shape)| rows(shape)).collect();
+        Self { inputs, vectors: rows(&net.vectors), net }
     }
 
-    /// Goes on from where another stream of the same network is. No allocation.
-    pub fn copy_from(&mut self, other: &Self) {
-        self.inputs.iter_mut().zip(&other.inputs).for_each(|(rows, others)| rows.copy_from(others));
+    fn push(&mut self, mel: &[f32]) -> &[f32] {
+        let pulses = mel.len() / (PULSE * MEL_BANDS);
+        let dimension = self.net.geometry.dimension;
+        let Self { net, inputs, vectors } = self;
+        net.arch.dispatch(Push { net, inputs, vectors, mel, pulses });
+        &self.vectors.as_slice()[..pulses * dimension]
     }
 }
 
 struct Push<'a> {
-    stream: &'a mut KeywordStream,
+    net: &'a Network,
+    inputs: &'a mut [Rows],
+    vectors: &'a mut Rows,
     mel: &'a [f32],
     pulses: usize,
 }
@@ -145,8 +181,8 @@ impl WithSimd for Push<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { stream: KeywordStream { net, inputs, vectors }, mel, pulses } = self;
-        let mut outputs = &mut inputs[..];
+        let Self { net, inputs, vectors, mel, pulses } = self;
+        let mut outputs = inputs;
         if let Some(first) = outputs.first_mut() {
             for (row, frame) in mel.chunks_exact(MEL_BANDS).enumerate() {
                 let place = first.shape().place(row, 0);
@@ -157,7 +193,7 @@ impl WithSimd for Push<'_> {
         for (index, (step, shape)) in net.layers.iter().enumerate() {
             let Some((input, rest)) = outputs.split_first_mut() else { return };
             let output = rest.first_mut().unwrap_or(vectors);
-            let rows = new(net.layers.get(index + 1).map_or(&VECTORS, |(_, shape)| shape));
+            let rows = new(net.layers.get(index + 1).map_or(&net.vectors, |(_, shape)| shape));
             match step {
                 Step::Conv(conv) => conv.apply(simd, input.as_slice(), output.as_mut_slice(), rows),
                 Step::MaxPool { time, bands } => max_pool(*time, *bands, input, output, rows),

@@ -1,50 +1,41 @@
-//! The neural networks: what their files say (`onnx`, `chain`, `outline`), and how they are run.
+//! The neural networks: what a model file says (`onnx`, checked by `limits`), and two ways to run it. Kernels of our own
+//! (`keyword`, `speaker`) run the graphs that they recognise (`chain`, `matcher`) on convolutions in floating point
+//! (`conv`; `dense` for frames and templates) and in integers (`integer`, `int_simd`); `tract` runs any other graph.
 
+mod buffers;
 mod chain;
 mod conv;
 mod dense;
+mod encoder;
+mod geometry;
+mod int_simd;
 mod integer;
 mod keyword;
+mod layer;
+mod limits;
+mod matcher;
+mod network;
 mod onnx;
-mod outline;
-mod products;
 mod rows;
 mod speaker;
+#[cfg_attr(not(feature = "onnx"), path = "no_tract.rs")]
+mod tract;
 
 #[cfg(test)]
 mod tests;
 
+pub use buffers::SpeakerBuffers;
 pub use dense::Dense;
-pub use keyword::{KeywordNet, KeywordStream};
-pub use onnx::Misfit;
-pub use speaker::{SpeakerBuffers, SpeakerNet};
+pub use encoder::{Choice, InferenceError, KeywordNet, Runtime, SpeakerNet};
+pub use geometry::Geometry;
+pub use network::{KeywordNetwork, KeywordStream, SpeakerNetwork};
+pub use onnx::Unsupported;
 
 /// New log-mel frames that give one keyword vector (80 ms).
 pub const PULSE: usize = 8;
 /// Most pulses that the keyword encoder takes at a time.
 pub const MOST_PULSES: usize = 4;
 /// Log-mel bands of a frame.
-pub const MEL_BANDS: usize = 32;
-/// Values of a keyword vector.
-pub const VECTOR_DIM: usize = 96;
-/// Log-mel frames that one keyword vector sees.
-pub const RECEPTIVE_FIELD: usize = 76;
-/// Vectors after a discontinuity that still depend on what came before it.
-pub const WARM_UP: usize = RECEPTIVE_FIELD.div_ceil(PULSE) - 1;
+pub const MEL_BANDS: usize = crate::features::logmel::BANDS;
 /// Filterbank bands of the speaker encoder.
-pub const FBANK_BANDS: usize = 80;
-/// Frames of the speaker encoder's one input length (0.8 s).
-pub const SPEAKER_FRAMES: usize = 80;
-/// Values of a speaker embedding.
-pub const EMBEDDING_DIM: usize = 192;
-
-/// A network that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum InferenceError {
-    /// The file holds another network, or none.
-    #[error("keyword encoder: {0}; use the file that came with this program")]
-    Keyword(Misfit),
-    /// The file holds another network, or none.
-    #[error("speaker encoder: {0}; use the file that came with this program")]
-    Speaker(Misfit),
-}
+pub const FBANK_BANDS: usize = crate::features::fbank::BANDS;

@@ -1,14 +1,15 @@
-//! What an ONNX file says, as far as the two networks need it. Anything else in a file is a [`Misfit`],
+//! What an ONNX file says, as far as the two networks need it. Anything else in a file is a [`Unsupported`],
 //! never run as if it had not been said.
 
 use bytes::Bytes;
 use prost::Message;
 
-use super::conv::Weights;
+use super::geometry::Geometry;
+use super::layer::{Weights, Window};
 
 /// Why a file is not the network that it should be.
 #[derive(Debug, thiserror::Error)]
-pub enum Misfit {
+pub enum Unsupported {
     /// Not an ONNX file.
     #[error("not an ONNX file: {0}")]
     Unreadable(#[from] prost::DecodeError),
@@ -42,6 +43,26 @@ pub enum Misfit {
         /// Operations in the file.
         found: usize,
     },
+    /// A number of outputs that the integer kernels do not compute together.
+    #[error("a layer has {0} outputs, which is not a multiple of 32")]
+    Outputs(usize),
+    /// The manifest states another geometry than the kernels have.
+    #[error("they turn {0}, which is not what the manifest states")]
+    Geometry(Geometry),
+    /// Bytes that are no protobuf message.
+    #[error("not an ONNX file: byte {0} cannot be read")]
+    Malformed(usize),
+    /// Beyond what a model of this kind needs.
+    #[error("more than {most} {what}, which no encoder needs")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        most: u64,
+    },
+    /// A constant whose values are not as many as its sizes say, or lie elsewhere.
+    #[error("constant {0:?} does not hold as many values as its sizes say")]
+    Constant(String),
 }
 
 /// The part of ONNX's `ModelProto` that is read; numbers of fields are those of `onnx.proto`.
@@ -74,6 +95,41 @@ pub struct Value {
     /// By which operations refer to it.
     #[prost(string, tag = "1")]
     pub name: String,
+    /// What it is.
+    #[prost(message, optional, tag = "2")]
+    pub of: Option<Type>,
+}
+
+/// `TypeProto`, if it is that of a tensor.
+#[derive(Clone, PartialEq, Message)]
+pub struct Type {
+    /// `TypeProto.Tensor`.
+    #[prost(message, optional, tag = "1")]
+    pub tensor: Option<TensorType>,
+}
+
+/// `TypeProto.Tensor`.
+#[derive(Clone, PartialEq, Message)]
+pub struct TensorType {
+    /// `TensorShapeProto`.
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<TensorShape>,
+}
+
+/// `TensorShapeProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct TensorShape {
+    /// One for each axis.
+    #[prost(message, repeated, tag = "1")]
+    pub dim: Vec<Dimension>,
+}
+
+/// `TensorShapeProto.Dimension`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Dimension {
+    /// Its size, if that is not open.
+    #[prost(int64, optional, tag = "1")]
+    pub value: Option<i64>,
 }
 
 /// `NodeProto`.
@@ -131,33 +187,17 @@ pub struct Tensor {
     raw_data: Bytes,
 }
 
-/// How the kernel of a convolution moves: over time, then over bands.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window {
-    /// From one output to the next.
-    pub strides: [usize; 2],
-    /// From one weight to the next.
-    pub dilations: [usize; 2],
-    /// Zeros on either side.
-    pub pads: [usize; 2],
-}
-
-impl Window {
-    /// Step by step, without padding.
-    pub const PLAIN: Self = Self { strides: [1; 2], dilations: [1; 2], pads: [0; 2] };
-}
-
 impl Graph {
     /// Of a file.
-    pub fn read(onnx: Bytes) -> Result<Self, Misfit> {
+    pub fn read(onnx: Bytes) -> Result<Self, Unsupported> {
         Ok(Model::decode(onnx)?.graph.unwrap_or_default())
     }
 }
 
 impl Node {
     /// Says that `setting` of this operation, the file's `index`th, is not the network's.
-    pub fn setting(&self, index: usize, setting: &str) -> Misfit {
-        Misfit::Setting { index, operator: self.operator.clone(), setting: setting.into() }
+    pub fn setting(&self, index: usize, setting: &str) -> Unsupported {
+        Unsupported::Setting { index, operator: self.operator.clone(), setting: setting.into() }
     }
 
     /// Fails with the first attribute that is not `fine`; that gets its name, its integers if none is
@@ -166,7 +206,7 @@ impl Node {
         &self,
         index: usize,
         mut fine: impl FnMut(&str, &[usize], &Attribute) -> bool,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), Unsupported> {
         for attribute in &self.attribute {
             let ints: Option<Vec<_>> = attribute.ints.iter().map(|int| usize::try_from(*int).ok()).collect();
             if !ints.is_some_and(|ints| fine(&attribute.name, &ints, attribute)) {
@@ -177,7 +217,7 @@ impl Node {
     }
 
     /// The name of the one value that it makes.
-    pub fn only_output(&self, index: usize) -> Result<&str, Misfit> {
+    pub fn only_output(&self, index: usize) -> Result<&str, Unsupported> {
         match &self.output[..] {
             [output] => Ok(output),
             _ => Err(self.setting(index, "output")),
@@ -185,7 +225,7 @@ impl Node {
     }
 
     /// How a convolution of one group moves its kernel of size `kernel` (time, or time and bands).
-    pub fn window(&self, index: usize, kernel: &[usize]) -> Result<Window, Misfit> {
+    pub fn window(&self, index: usize, kernel: &[usize]) -> Result<Window, Unsupported> {
         let mut window = Window::PLAIN;
         let axes = kernel.len().min(2);
         self.attributes(index, |name, ints, attribute| match name {

@@ -1,25 +1,34 @@
 //! The speaker encoder, CAM++ (H. Wang and others, 2023), at its one input length.
 
+mod graph;
+
 use std::mem::take;
 use std::ops::Range;
 
-use bytes::Bytes;
 use pulp::Arch;
 
+use super::FBANK_BANDS;
+use super::buffers::SpeakerBuffers;
+use super::geometry::Geometry;
+use super::int_simd::{self, IntegerSimd, WithIntegerSimd};
 use super::integer::{IntegerConv as Conv, Scratch, nearest};
-use super::onnx::{Graph, Misfit, Window};
-use super::outline::{Clamp, Input, Outline};
-use super::products::{self, Products, WithProducts};
+use super::matcher::Clamp;
+use super::network::SpeakerNetwork;
+use super::onnx::{Graph, Unsupported};
 use super::rows::Shape;
-use super::{EMBEDDING_DIM, FBANK_BANDS, InferenceError, SPEAKER_FRAMES};
 use crate::features::Frames;
+
+/// Frames of its one input length (0.8 s).
+const INPUT_FRAMES: usize = 80;
+/// Values of an embedding.
+const EMBEDDING: usize = 192;
 
 /// Channels of its input, of which one is used: convolutions take them in pairs.
 const INPUTS: usize = 2;
 /// Channels of the head.
 const WIDTH: usize = 32;
 /// Frames after the head: every second.
-const FRAMES: usize = SPEAKER_FRAMES / 2;
+const FRAMES: usize = INPUT_FRAMES / 2;
 /// Channels of the first frames.
 const FIRST: usize = 128;
 /// Channels that a dense layer adds.
@@ -39,7 +48,7 @@ const fn line(channels: usize, pad: usize) -> Shape {
 }
 /// A plane of the head, with zeros all around.
 const fn plane(bands: usize, channels: usize) -> Shape {
-    Shape { kept: 1, new: SPEAKER_FRAMES, bands, channels, pad: 1 }
+    Shape { kept: 1, new: INPUT_FRAMES, bands, channels, pad: 1 }
 }
 /// One frame.
 const fn one(channels: usize) -> Shape {
@@ -60,8 +69,8 @@ const PLANES: [Shape; 7] = [
 const DENSE: Shape = line(MOST, 0);
 const HIDDEN_LINE: Shape = line(HIDDEN, 2);
 
-/// The speaker encoder. Shared.
-pub struct SpeakerNet {
+/// A speaker encoder like the one that came with the program, with one or two residual blocks a stage.
+pub struct Kernels {
     head: Vec<Step>,
     first: Conv,
     blocks: Vec<Block>,
@@ -97,22 +106,6 @@ struct DenseLayer {
     mask: Conv,
 }
 
-/// Room for the values between the layers of a [`SpeakerNet`], about 3 MB. Empty until it is used.
-#[derive(Default)]
-pub struct SpeakerBuffers {
-    planes: Vec<Vec<f32>>,
-    /// All channels so far, and what is the least and the most of each over time.
-    dense: Vec<f32>,
-    least: Vec<f32>,
-    most: Vec<f32>,
-    hidden: Vec<f32>,
-    context: Vec<f32>,
-    squeezed: Vec<f32>,
-    mask: Vec<f32>,
-    embedding: Vec<f32>,
-    scratch: Scratch,
-}
-
 impl SpeakerBuffers {
     fn prepare(&mut self) {
         if self.planes.is_empty() {
@@ -127,179 +120,43 @@ impl SpeakerBuffers {
                 context: vec![0.0; MOST],
                 squeezed: vec![0.0; SQUEEZED],
                 mask: vec![0.0; GROWTH],
-                embedding: vec![0.0; EMBEDDING_DIM],
+                embedding: Vec::with_capacity(EMBEDDING),
                 scratch: Scratch::default(),
             };
         }
+        self.embedding(EMBEDDING);
     }
 }
 
-impl SpeakerNet {
-    /// Reads an ONNX graph `fbank [1,T,80] -> embedding [1,192]`, which must be that of
-    /// `models/convert/speaker_encoder.py`.
-    pub fn load(onnx: impl Into<Bytes>) -> Result<Self, InferenceError> {
-        Self::for_arch(onnx.into(), Arch::new())
+impl Kernels {
+    /// Takes a graph `[1,T,80] -> [1,192]`, which must be that of `models/convert/speaker_encoder.py`.
+    pub fn new(graph: &Graph) -> Result<Self, Unsupported> {
+        Self::for_arch(graph, Arch::new())
+    }
+}
+
+impl SpeakerNetwork for Kernels {
+    fn geometry(&self) -> Geometry {
+        Geometry { bands: FBANK_BANDS, frames: INPUT_FRAMES, dimension: EMBEDDING }
     }
 
-    /// [`SpeakerNet::load`] with the instructions of `arch`.
-    pub(super) fn for_arch(onnx: Bytes, arch: Arch) -> Result<Self, InferenceError> {
-        Self::read(onnx, arch).map_err(InferenceError::Speaker)
-    }
-
-    fn read(onnx: Bytes, arch: Arch) -> Result<Self, Misfit> {
-        let graph = Graph::read(onnx)?;
-        let (mut outline, input) = Outline::new(&graph)?;
-        let plane = outline.op("Unsqueeze", &[Input::Value(input), Input::Integers(&[1])], &[])?;
-        let (head, plane) = head(&mut outline, plane)?;
-
-        let shape = [FIRST, WIDTH, 5, FBANK_BANDS / 8];
-        let window = Window { strides: [2, 1], pads: [2, 0], ..Window::PLAIN };
-        let (mut first, value) = outline.convolution(plane, &shape, window)?;
-        let value = outline.op("Squeeze", &[Input::Value(value), Input::Integers(&[3])], &[])?;
-        let mut value = outline.relu(&mut first, value)?;
-        let first = Conv::new(&first, &PLANES[PLANES.len() - 1], &DENSE, 0);
-
-        let mut channels = FIRST;
-        let mut blocks = Vec::with_capacity(BLOCKS.len());
-        for (index, (count, dilation)) in BLOCKS.into_iter().enumerate() {
-            let mut layers = Vec::with_capacity(count);
-            for _ in 0..count {
-                let (layer, next) = dense_layer(&mut outline, value, channels, dilation)?;
-                layers.push(layer);
-                (value, channels) = (next, channels + GROWTH);
-            }
-            let (clamp, mut layer, next) = outline.clamped(value, &[channels / 2, channels, 1])?;
-            (value, channels) = (next, channels / 2);
-            if index == BLOCKS.len() - 1 {
-                value = outline.relu(&mut layer, value)?;
-            }
-            blocks.push(Block {
-                layers,
-                transit: Clamped { clamp, conv: Conv::new(&layer, &DENSE, &DENSE, 0) },
-            });
-        }
-
-        let value = statistics(&mut outline, value)?;
-        let (layer, value) = outline.convolution(value, &[EMBEDDING_DIM, 2 * channels, 1], Window::PLAIN)?;
-        let last = Conv::new(&layer, &one(2 * channels), &one(EMBEDDING_DIM), 0);
-        let value = outline.op("Squeeze", &[Input::Value(value), Input::Integers(&[2])], &[])?;
-        outline.end(&graph, value)?;
-        Ok(Self { head, first, blocks, last, arch })
-    }
-
-    /// Embedding `[192]` of [`SPEAKER_FRAMES`] mean-normalised filterbank frames. Asks for memory only when
-    /// `buffers` are used for the first time.
-    ///
-    /// # Panics
-    ///
-    /// If `fbank` has another shape.
-    pub fn embed<'a>(&self, fbank: &Frames, buffers: &'a mut SpeakerBuffers) -> &'a [f32] {
+    fn embed<'a>(&self, fbank: &Frames, buffers: &'a mut SpeakerBuffers) -> &'a [f32] {
         assert_eq!(
             (fbank.rows(), fbank.dim()),
-            (SPEAKER_FRAMES, FBANK_BANDS),
+            (INPUT_FRAMES, FBANK_BANDS),
             "frames of the one input length"
         );
         buffers.prepare();
-        products::dispatch(self.arch, Embed(self, fbank, buffers));
+        int_simd::dispatch(self.arch, Embed(self, fbank, buffers));
         &buffers.embedding
     }
 }
 
-/// The layers up to the last of [`PLANES`].
-fn head<'a>(outline: &mut Outline<'a>, plane: &'a str) -> Result<(Vec<Step>, &'a str), Misfit> {
-    let mut steps = Vec::new();
-    let same = Window { pads: [1; 2], ..Window::PLAIN };
-    let half = Window { strides: [1, 2], ..same };
-    let mut step = |layer, from: usize, to: usize| {
-        steps.push(Step { conv: Conv::new(&layer, &PLANES[from], &PLANES[to], 0), from, to });
-    };
-    let square = [WIDTH, WIDTH, 3, 3];
+struct Embed<'a>(&'a Kernels, &'a Frames, &'a mut SpeakerBuffers);
 
-    let (mut layer, value) = outline.convolution(plane, &[WIDTH, 1, 3, 3], same)?;
-    let mut value = outline.relu(&mut layer, value)?;
-    step(layer, 0, 1);
-    // The bands are halved from `wide` on; `hidden` is between the two convolutions of a residual block.
-    for (wide, hidden, narrow) in [(1, 2, 3), (3, 4, 5)] {
-        for halved in [true, false] {
-            // A smaller network has one residual block where the whole one has two.
-            if !halved && outline.narrows_ahead() {
-                continue;
-            }
-            let (mut layer, inner) = outline.convolution(value, &square, if halved { half } else { same })?;
-            let inner = outline.relu(&mut layer, inner)?;
-            step(layer, if halved { wide } else { narrow }, hidden);
-            let (mut layer, inner) = outline.convolution(inner, &square, same)?;
-            let mut cut = value;
-            if halved {
-                let window = Window { strides: half.strides, ..Window::PLAIN };
-                let (layer, short) = outline.convolution(value, &[WIDTH, WIDTH, 1, 1], window)?;
-                step(layer, wide, narrow);
-                cut = short;
-            }
-            let sum = outline.of_two("Add", inner, cut)?;
-            value = outline.relu(&mut layer, sum)?;
-            layer.adds = true;
-            step(layer, hidden, narrow);
-        }
-    }
-    let (mut layer, plane) = outline.convolution(value, &square, half)?;
-    let plane = outline.relu(&mut layer, plane)?;
-    step(layer, 5, 6);
-    Ok((steps, plane))
-}
-
-fn dense_layer<'a>(
-    outline: &mut Outline<'a>,
-    value: &'a str,
-    channels: usize,
-    dilation: usize,
-) -> Result<(DenseLayer, &'a str), Misfit> {
-    let width = if outline.outputs_ahead() == Some(HIDDEN / 2) { HIDDEN / 2 } else { HIDDEN };
-    let (clamp, mut linear, hidden) = outline.clamped(value, &[width, channels, 1])?;
-    let hidden = outline.relu(&mut linear, hidden)?;
-    let window = Window { dilations: [dilation, 1], pads: [dilation, 0], ..Window::PLAIN };
-    let (local, found) = outline.convolution(hidden, &[GROWTH, width, 3], window)?;
-    let context = outline.op("ReduceMean", &[Input::Value(hidden)], &[("axes", &[2])])?;
-    let (mut squeeze, context) = outline.convolution(context, &[SQUEEZED, width, 1], Window::PLAIN)?;
-    let context = outline.relu(&mut squeeze, context)?;
-    let (mask, context) = outline.convolution(context, &[GROWTH, SQUEEZED, 1], Window::PLAIN)?;
-    let context = outline.of("Sigmoid", context)?;
-    let masked = outline.of_two("Mul", found, context)?;
-    let value = outline.op("Concat", &[Input::Value(value), Input::Value(masked)], &[("axis", &[1])])?;
-    let layer = DenseLayer {
-        hidden: Clamped { clamp, conv: Conv::new(&linear, &DENSE, &HIDDEN_LINE, 0) },
-        width,
-        local: Conv::new(&local, &HIDDEN_LINE, &DENSE, channels),
-        squeeze: Conv::new(&squeeze, &one(width), &one(SQUEEZED), 0),
-        mask: Conv::new(&mask, &one(SQUEEZED), &one(GROWTH), 0),
-    };
-    Ok((layer, value))
-}
-
-/// Mean and unbiased standard deviation over time, as the file spells them out: it counts the frames by adding
-/// up a channel of ones.
-fn statistics<'a>(outline: &mut Outline<'a>, value: &'a str) -> Result<&'a str, Misfit> {
-    let time = Input::Integers(&[2]);
-    let mean = outline.op("ReduceMean", &[Input::Value(value)], &[("axes", &[2])])?;
-    let centred = outline.of_two("Sub", value, mean)?;
-    let squares = outline.of_two("Mul", centred, centred)?;
-    let total = outline.op("ReduceSum", &[Input::Value(squares), time], &[])?;
-    let [start, end, axis] = [&[0], &[1], &[1]].map(|integer| Input::Integers(integer));
-    let channel = outline.op("Slice", &[Input::Value(centred), start, end, axis], &[])?;
-    let zeros = outline.op("Mul", &[Input::Value(channel), Input::Number(0.0)], &[])?;
-    let ones = outline.op("Add", &[Input::Value(zeros), Input::Number(1.0)], &[])?;
-    let frames = outline.op("ReduceSum", &[Input::Value(ones), Input::Integers(&[2])], &[])?;
-    let others = outline.op("Sub", &[Input::Value(frames), Input::Number(1.0)], &[])?;
-    let variance = outline.of_two("Div", total, others)?;
-    let deviation = outline.of("Sqrt", variance)?;
-    outline.op("Concat", &[Input::Value(mean), Input::Value(deviation)], &[("axis", &[1])])
-}
-
-struct Embed<'a>(&'a SpeakerNet, &'a Frames, &'a mut SpeakerBuffers);
-
-impl WithProducts for Embed<'_> {
+impl WithIntegerSimd for Embed<'_> {
     #[inline(always)]
-    fn with<S: Products>(self, simd: S) {
+    fn with<S: IntegerSimd>(self, simd: S) {
         let Self(net, fbank, buffers) = self;
         let SpeakerBuffers {
             planes,

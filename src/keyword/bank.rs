@@ -36,8 +36,10 @@ pub struct Match {
 }
 
 impl TemplateBank {
-    /// Stacks `templates`, each with rows of `dim` values.
-    pub fn new<'a>(dim: usize, templates: impl IntoIterator<Item = &'a Frames>) -> Self {
+    /// Stacks `templates`, which must have rows of the same number of values.
+    pub fn new<'a>(templates: impl IntoIterator<Item = &'a Frames>) -> Self {
+        let mut templates = templates.into_iter().peekable();
+        let dim = templates.peek().map_or(0, |first| first.dim());
         let mut groups = Vec::new();
         let (mut rows, mut ranges) = (Frames::new(dim), Vec::new());
         let mut close = |rows: &mut Frames, templates: &mut Vec<_>| {

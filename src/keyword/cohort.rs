@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::bank::TemplateBank;
 use crate::features::{Frames, mfcc};
-use crate::inference::VECTOR_DIM;
 
 /// Features of general speech as stored in `models/cohort.bin`. Holds no audio.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CohortTable {
-    /// Mean keyword vector over general speech, `[96]`.
+    /// Mean keyword vector over general speech.
     pub mean_vector: Vec<f32>,
     /// One entry a stretch of speech.
     pub members: Vec<Member>,
@@ -18,7 +17,7 @@ pub struct CohortTable {
 /// One word-long stretch of speech.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Member {
-    /// Centred keyword vectors of unit length, `[n, 96]`.
+    /// Centred keyword vectors of unit length, `[n, dimension]`.
     pub vectors: Frames,
     /// Cepstra, `[n, 39]`.
     pub cepstra: Frames,
@@ -34,26 +33,26 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    /// Checks the shapes of `table` and stacks its members; the error says what is wrong.
-    pub fn new(table: &CohortTable) -> Result<Self, String> {
-        if table.mean_vector.len() != VECTOR_DIM {
-            return Err(format!("its mean vector has {} values, not {VECTOR_DIM}", table.mean_vector.len()));
+    /// Checks the shapes of `table` for an encoder of vectors of `dimension` values, and stacks its members; the error
+    /// says what is wrong.
+    pub fn new(table: &CohortTable, dimension: usize) -> Result<Self, String> {
+        if table.mean_vector.len() != dimension {
+            return Err(format!("its mean vector has {} values, not {dimension}", table.mean_vector.len()));
         }
         if table.members.is_empty() {
             return Err("it has no members".into());
         }
         for (index, member) in table.members.iter().enumerate() {
-            let parts = [(&member.vectors, VECTOR_DIM), (&member.cepstra, mfcc::DIM)];
+            let parts = [(&member.vectors, dimension), (&member.cepstra, mfcc::DIM)];
             if parts.iter().any(|(frames, dim)| frames.dim() != *dim || frames.is_empty()) {
                 return Err(format!("member {index} has the wrong shape"));
             }
         }
-        let stack =
-            |dim, part: fn(&Member) -> &Frames| TemplateBank::new(dim, table.members.iter().map(part));
+        let stack = |part: fn(&Member) -> &Frames| TemplateBank::new(table.members.iter().map(part));
         Ok(Self {
             mean_vector: table.mean_vector.clone(),
-            vectors: stack(VECTOR_DIM, |m| &m.vectors),
-            cepstra: stack(mfcc::DIM, |m| &m.cepstra),
+            vectors: stack(|m| &m.vectors),
+            cepstra: stack(|m| &m.cepstra),
         })
     }
 

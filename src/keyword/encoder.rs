@@ -1,22 +1,16 @@
 //! From samples to keyword vectors, one every 80 ms.
 
-use std::collections::VecDeque;
-
 use crate::features::logmel::{LogMel, SPAN};
 use crate::features::{Frames, HOP};
-use crate::inference::{KeywordNet, KeywordStream, MEL_BANDS, MOST_PULSES, PULSE, VECTOR_DIM, WARM_UP};
+use crate::inference::{KeywordNet, KeywordStream, MEL_BANDS, MOST_PULSES, PULSE};
 
 /// Samples between two vectors (80 ms).
 pub const VECTOR_HOP: usize = PULSE * HOP;
 /// Blocks before the gate opened that are encoded as well, so that the first phoneme is never lost.
 const PRE_ROLL: usize = 6;
-/// Blocks of the past that opening the gate needs.
-const KEPT: usize = WARM_UP + PRE_ROLL;
 /// Blocks of silence after the end of a stream.
 const TAIL: usize = 4;
 const BLOCK: usize = PULSE * MEL_BANDS;
-/// Samples that the frames of these blocks and of the newest cover.
-const NEEDED: usize = (KEPT + 1) * VECTOR_HOP + SPAN;
 /// Most samples that may come at a time.
 pub const MOST_AHEAD: usize = MOST_PULSES * VECTOR_HOP;
 
@@ -24,21 +18,23 @@ pub const MOST_AHEAD: usize = MOST_PULSES * VECTOR_HOP;
 pub enum Output<'a> {
     /// The vectors that follow do not continue the earlier ones; the next is of this index.
     Gap(usize),
-    /// The next vector, `[96]`.
+    /// The next vector.
     Vector(&'a [f32]),
 }
 
 /// The streaming keyword encoder.
 ///
-/// Vector `n` is available once the log-mel frames `8 n .. 8 n + 8` are; it has seen the frames
-/// `8 n - 72 .. 8 n + 4`. Before the stream there was silence.
+/// Vector `n` is available once the log-mel frames `8 n .. 8 n + 8` are; it has seen those of the network's receptive
+/// field, `8 n - 72 .. 8 n + 4` of the built-in one. Before the stream there was silence.
 pub struct KeywordEncoder {
     log_mel: LogMel,
-    /// The network after a long silence, where every stream begins.
-    silent: KeywordStream,
-    stream: KeywordStream,
-    /// The samples of at least the last [`KEPT`] blocks and the one being filled, and those that have come but are not
-    /// heard yet. Frames are made of them when somebody speaks.
+    stream: Box<dyn KeywordStream>,
+    /// Values of a vector.
+    dimension: usize,
+    /// Vectors after a gap that are not told.
+    warm_up: usize,
+    /// The samples of at least the last [`Self::kept`] blocks and the one being filled, and those that have come but
+    /// are not heard yet. Frames are made of them when somebody speaks.
     samples: Vec<f32>,
     /// Where in the stream the first of them is.
     origin: usize,
@@ -50,46 +46,67 @@ pub struct KeywordEncoder {
     block: usize,
     /// Index of the block that would continue what the network has seen.
     next: usize,
-    /// Vectors of the blocks before it that were not told yet: they were encoded together.
-    vectors: VecDeque<[f32; VECTOR_DIM]>,
+    /// Vectors of the blocks before it, which were encoded together.
+    vectors: Vec<f32>,
+    /// How many of them were told.
+    told: usize,
 }
 
 impl KeywordEncoder {
     /// A new stream.
     pub fn new(net: &KeywordNet) -> Self {
-        let mut silent = net.stream(1);
-        for _ in 0..WARM_UP {
-            silent.push(&[LogMel::silence(); BLOCK]);
-        }
+        let geometry = net.geometry();
         let mut encoder = Self {
             log_mel: LogMel::default(),
             stream: net.stream(MOST_PULSES),
-            silent,
-            samples: Vec::with_capacity(2 * NEEDED),
+            dimension: geometry.dimension,
+            warm_up: geometry.warm_up(),
+            samples: Vec::new(),
             origin: 0,
             heard: 0,
             frames: 0,
             block: 0,
             next: 0,
-            vectors: VecDeque::with_capacity(MOST_PULSES),
+            vectors: Vec::with_capacity(MOST_PULSES * geometry.dimension),
+            told: 0,
         };
-        encoder.reset();
+        encoder.samples.reserve(2 * encoder.needed());
         encoder
+    }
+
+    /// Blocks of the past that opening the gate needs.
+    fn kept(&self) -> usize {
+        self.warm_up + PRE_ROLL
+    }
+
+    /// Samples that the frames of these blocks and of the newest cover.
+    fn needed(&self) -> usize {
+        (self.kept() + 1) * VECTOR_HOP + SPAN
+    }
+
+    /// Vectors that were encoded and not told yet.
+    fn pending(&self) -> usize {
+        self.vectors.len() / self.dimension - self.told
     }
 
     /// Begins another stream. No allocation.
     pub fn reset(&mut self) {
-        self.stream.copy_from(&self.silent);
+        self.stream.reset();
         self.samples.clear();
-        self.vectors.clear();
+        self.forget_vectors();
         (self.origin, self.heard, self.frames, self.block, self.next) = (0, 0, 0, 0, 0);
+    }
+
+    fn forget_vectors(&mut self) {
+        self.vectors.clear();
+        self.told = 0;
     }
 
     /// Takes the next samples, at most [`MOST_AHEAD`], to be heard from [`Self::hear`] on.
     pub fn append(&mut self, samples: &[f32]) {
         debug_assert!(samples.len() <= MOST_AHEAD);
-        if self.samples.len() + samples.len() > 2 * NEEDED {
-            let gone = self.block.saturating_sub(KEPT) * VECTOR_HOP - self.origin;
+        if self.samples.len() + samples.len() > 2 * self.needed() {
+            let gone = self.block.saturating_sub(self.kept()) * VECTOR_HOP - self.origin;
             self.samples.drain(..gone);
             self.origin += gone;
         }
@@ -132,23 +149,24 @@ impl KeywordEncoder {
 
     /// Tells all vectors up to the newest block's.
     fn tell(&mut self, end: usize, sink: &mut impl FnMut(Output<'_>)) {
-        let oldest = self.block.saturating_sub(KEPT);
+        let oldest = self.block.saturating_sub(self.kept());
         let mut warm_up = 0;
-        if self.next - self.vectors.len() < oldest {
-            self.vectors.clear();
+        if self.next - self.pending() < oldest {
+            self.forget_vectors();
             self.next = oldest;
-            warm_up = WARM_UP;
-            sink(Output::Gap(oldest + WARM_UP));
+            warm_up = self.warm_up;
+            sink(Output::Gap(oldest + warm_up));
         }
-        while self.next - self.vectors.len() <= self.block {
-            let Some(vector) = self.vectors.pop_front() else {
+        while self.next - self.pending() <= self.block {
+            if self.pending() == 0 {
                 self.encode(end);
-                continue;
-            };
+            }
+            let vector = &self.vectors[self.told * self.dimension..][..self.dimension];
+            self.told += 1;
             if warm_up > 0 {
                 warm_up -= 1;
             } else {
-                sink(Output::Vector(&vector));
+                sink(Output::Vector(vector));
             }
         }
     }
@@ -163,7 +181,8 @@ impl KeywordEncoder {
         for (frame, bands) in frames.zip(mel.chunks_exact_mut(MEL_BANDS)) {
             self.log_mel.frame(&self.samples[frame * HOP - self.origin..][..SPAN], bands);
         }
-        self.vectors.extend(self.stream.push(mel).as_chunks::<VECTOR_DIM>().0);
+        self.forget_vectors();
+        self.vectors.extend_from_slice(self.stream.push(mel));
         self.next += pulses;
     }
 
@@ -175,7 +194,7 @@ impl KeywordEncoder {
     /// All raw vectors of a recording: a stream of its own, with silence after it.
     pub fn recording(&mut self, samples: &[f32]) -> Frames {
         self.reset();
-        let mut vectors = Frames::with_capacity(VECTOR_DIM, samples.len() / VECTOR_HOP + TAIL + 1);
+        let mut vectors = Frames::with_capacity(self.dimension, samples.len() / VECTOR_HOP + TAIL + 1);
         let mut collect = |output: Output<'_>| {
             if let Output::Vector(vector) = output {
                 vectors.push(vector);

@@ -3,7 +3,6 @@ use super::bank::{BankTracker, TemplateBank};
 use super::cohort::{CohortTable, Member};
 use super::score::{median, t_norm};
 use crate::features::{Frames, mfcc};
-use crate::inference::VECTOR_DIM;
 
 /// Values of a row.
 const DIM: usize = 6;
@@ -36,7 +35,7 @@ fn spoken(rows: usize) -> Frames {
 }
 
 fn bank<'a>(templates: impl IntoIterator<Item = &'a Frames>) -> TemplateBank {
-    TemplateBank::new(DIM, templates)
+    TemplateBank::new(templates)
 }
 
 fn joined(parts: &[Frames]) -> Frames {
@@ -156,11 +155,14 @@ fn a_median_never_needs_an_odd_count() {
 
 #[test]
 fn a_cohort_of_the_wrong_shape_is_never_used() {
+    const VECTOR_DIM: usize = 96;
     let member = |vectors, cepstra| Member { vectors, cepstra };
     let frames = |dim: usize, rows: usize| Frames::from_vec(dim, vec![0.5; dim * rows]);
     let good = || member(frames(VECTOR_DIM, 3), frames(mfcc::DIM, 4));
     let refused = |mean: usize, members| {
-        Cohort::new(&CohortTable { mean_vector: vec![0.0; mean], members }).err().unwrap_or_default()
+        Cohort::new(&CohortTable { mean_vector: vec![0.0; mean], members }, VECTOR_DIM)
+            .err()
+            .unwrap_or_default()
     };
     assert_eq!(refused(VECTOR_DIM, vec![good(), good()]), "");
     assert!(refused(VECTOR_DIM - 1, vec![good()]).contains("95 values"));

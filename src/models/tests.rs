@@ -2,9 +2,19 @@ use std::fs;
 
 use tempfile::TempDir;
 
+use super::manifest::FILE as MANIFEST;
 use super::*;
 
-const ROLES: [Role; 3] = [Role::KeywordEncoder, Role::SpeakerEncoder, Role::Cohort];
+const ROLES: [(Role, &str); 3] = [
+    (Role::KeywordEncoder, "keyword_encoder.onnx"),
+    (Role::SpeakerEncoder, "speaker_encoder.onnx"),
+    (Role::Cohort, "cohort.bin"),
+];
+
+/// The built-in models by the names of their files.
+fn built_in_files() -> [(&'static str, &'static [u8]); 3] {
+    ROLES.map(|(role, file)| (file, built_in(role)))
+}
 
 /// A model folder of one's own.
 struct Folder(TempDir);
@@ -14,7 +24,7 @@ impl Folder {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join(MANIFEST), include_bytes!("../../models/manifest.toml")).unwrap();
-        for (name, bytes) in ROLES.map(built_in) {
+        for (name, bytes) in built_in_files() {
             fs::write(folder.path().join(name), bytes).unwrap();
         }
         Self(folder)
@@ -49,7 +59,7 @@ impl Folder {
 
 #[test]
 fn a_copy_of_what_is_built_in_never_differs_from_it() {
-    for (name, bytes) in ROLES.map(built_in) {
+    for (name, bytes) in built_in_files() {
         assert!(program::copy(bytes).is_some_and(|copy| copy == bytes), "{name}");
     }
 }
@@ -65,8 +75,8 @@ fn the_same_files_in_a_folder_are_never_refused() {
 fn what_a_folder_does_not_name_is_never_missed() {
     let folder = Folder::new();
     folder.manifest(|text| text.split("\n[[model]]").nth(1).map(|one| format!("[[model]]{one}")).unwrap());
-    for role in [Role::SpeakerEncoder, Role::Cohort] {
-        fs::remove_file(folder.path(built_in(role).0)).unwrap();
+    for (_, file) in &ROLES[1..] {
+        fs::remove_file(folder.path(file)).unwrap();
     }
     let built_in = Models::load(None).unwrap();
     assert_eq!(Models::load(Some(folder.0.path())).unwrap().fingerprint, built_in.fingerprint);
@@ -74,7 +84,7 @@ fn what_a_folder_does_not_name_is_never_missed() {
 
 #[test]
 fn a_damaged_file_is_never_parsed() {
-    for (name, _) in ROLES.map(built_in) {
+    for (name, _) in built_in_files() {
         let folder = Folder::new();
         let mut bytes = fs::read(folder.path(name)).unwrap();
         let last = bytes.len() - 1;
@@ -97,7 +107,7 @@ fn a_damaged_file_is_never_parsed() {
 
 #[test]
 fn a_foreign_file_never_causes_a_panic_or_a_guess() {
-    let [(_, keyword), (_, speaker), (_, cohort)] = ROLES.map(built_in);
+    let [(_, keyword), (_, speaker), (_, cohort)] = built_in_files();
     let mut cohort: CohortTable = postcard::from_bytes(cohort).unwrap();
     cohort.members.clear();
     let cohort = postcard::to_stdvec(&cohort).unwrap();

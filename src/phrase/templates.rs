@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use super::Utterance;
-use crate::features::mfcc;
 use crate::features::{Frames, HOP, WINDOW};
-use crate::inference::VECTOR_DIM;
 use crate::keyword::bank::{Match, TemplateBank};
 use crate::keyword::score::t_norm;
 use crate::profile::Take;
@@ -24,7 +22,7 @@ pub struct CepstralScore {
 impl CepstralTemplates {
     /// Stacks the templates of several takes.
     pub fn new<'a>(takes: impl Iterator<Item = &'a Frames>) -> Self {
-        Self(TemplateBank::new(mfcc::DIM, takes))
+        Self(TemplateBank::new(takes))
     }
 
     /// Scores `cepstra` given the cohort's costs for them; `left_out` is the take that they come from,
@@ -59,7 +57,7 @@ impl TakeTemplates {
     /// Stacks the templates of `takes`.
     pub fn new<'a>(takes: impl Iterator<Item = &'a Take> + Clone) -> Self {
         Self {
-            keyword: TemplateBank::new(VECTOR_DIM, takes.clone().map(|take| &take.vectors)),
+            keyword: TemplateBank::new(takes.clone().map(|take| &take.vectors)),
             cepstra: CepstralTemplates::new(takes.map(|take| &take.cepstra)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{FULL, SpeakerEncoder, voice};
+use super::{SpeakerEncoder, input_samples, voice};
 use crate::features::activity::{join, runs};
 use crate::features::level::{FLOOR_DBFS, frame_levels, noise_and_peak};
 use crate::features::{HOP, WINDOW};
@@ -16,26 +16,26 @@ const ONSET: f32 = 0.35;
 const MAX_PAUSE: usize = 31;
 
 impl SpeakerEncoder {
-    /// Embedding of unit length of `clip` (16 kHz, any scale): the mean over up to four stretches of 0.8 s
-    /// in which there is sound, spread over the clip. `None` for a clip that is empty or digital silence.
+    /// Embedding of unit length of `clip` (16 kHz, any scale): the mean over up to four stretches of the encoder's
+    /// input length in which there is sound, spread over the clip. `None` for a clip that is empty or digital silence.
     pub fn embed_clip(&mut self, net: &SpeakerNet, clip: &[f32]) -> Option<Vec<f32>> {
-        let stretches = stretches(clip).into_iter();
+        let stretches = stretches(clip, input_samples(net)).into_iter();
         let embeddings: Vec<_> = stretches.map(|stretch| self.embed(net, clip, stretch)).collect();
         let mean = voice::mean(embeddings.iter().map(|embedding| &embedding[..]));
         (!mean.is_empty()).then_some(mean)
     }
 }
 
-/// The stretches of `clip` to embed, at most [`MAX_STRETCHES`].
-fn stretches(clip: &[f32]) -> Vec<Range<usize>> {
+/// The stretches of `clip` to embed, at most [`MAX_STRETCHES`], each of `full` samples where there are so many.
+fn stretches(clip: &[f32], full: usize) -> Vec<Range<usize>> {
     if clip.iter().all(|sample| *sample == 0.0) {
         return Vec::new();
     }
     let sounding = sounding(clip);
     let longest = sounding.iter().map(Range::len).max().unwrap_or(0);
     // A click or a cough beside the speech is no voice.
-    let voiced = sounding.into_iter().filter(|run| 2 * run.len() >= longest.min(FULL));
-    let all: Vec<Range<usize>> = voiced.flat_map(parts).collect();
+    let voiced = sounding.into_iter().filter(|run| 2 * run.len() >= longest.min(full));
+    let all: Vec<Range<usize>> = voiced.flat_map(|run| parts(run, full)).collect();
     if all.len() <= MAX_STRETCHES {
         return all;
     }
@@ -53,13 +53,13 @@ fn sounding(clip: &[f32]) -> Vec<Range<usize>> {
     runs.into_iter().map(samples).chain(whole).collect()
 }
 
-/// Evenly spaced stretches that cover `run`; the run itself if one is enough.
-fn parts(run: Range<usize>) -> Vec<Range<usize>> {
-    let spare = run.len().saturating_sub(FULL);
-    let steps = (spare + FULL / 2) / FULL;
+/// Evenly spaced stretches of `full` samples that cover `run`; the run itself if one is enough.
+fn parts(run: Range<usize>, full: usize) -> Vec<Range<usize>> {
+    let spare = run.len().saturating_sub(full);
+    let steps = (spare + full / 2) / full;
     if steps == 0 {
         return vec![run];
     }
     let at = |step: usize| run.start + spare * step / steps;
-    (0..=steps).map(|step| at(step)..at(step) + FULL).collect()
+    (0..=steps).map(|step| at(step)..at(step) + full).collect()
 }

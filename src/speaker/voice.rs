@@ -19,7 +19,7 @@ pub struct Voice {
     pub models: String,
     /// Recordings that it is the mean of.
     pub clips: u32,
-    /// Unit length, `[192]`.
+    /// Unit length.
     pub embedding: Vec<f32>,
 }
 

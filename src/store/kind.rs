@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::format::Format;
 use crate::features::{Frames, mfcc};
-use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
 
@@ -65,16 +64,18 @@ impl Kind for Profile {
     }
 
     fn sound(&self) -> bool {
+        // The encoders decide how many values a vector and an embedding have; all takes have as many.
+        let Some(first) = self.takes.first() else { return false };
+        let (vector, embedding) = (first.vectors.dim(), first.embedding.len());
+        let frames = |frames: &Frames, dim| frames.dim() == dim && !frames.is_empty();
+        let heard = |cepstra, one: &[f32]| frames(cepstra, mfcc::DIM) && one.len() == embedding;
         let sound = self.takes.iter().all(|take| {
-            let frames = |frames: &Frames, dim| frames.dim() == dim && !frames.is_empty();
-            let heard =
-                |cepstra, embedding: &[f32]| frames(cepstra, mfcc::DIM) && embedding.len() == EMBEDDING_DIM;
-            frames(&take.vectors, VECTOR_DIM)
+            frames(&take.vectors, vector)
                 && heard(&take.cepstra, &take.embedding)
-                && take.line_embedding.len() == EMBEDDING_DIM
+                && take.line_embedding.len() == embedding
                 && take.augmented.iter().all(|other| heard(&other.cepstra, &other.embedding))
         });
-        sound && !self.takes.is_empty()
+        sound && embedding > 0
     }
 
     fn unknown(name: String, folder: PathBuf) -> StoreError {
@@ -101,7 +102,7 @@ impl Kind for Voice {
     }
 
     fn sound(&self) -> bool {
-        self.embedding.len() == EMBEDDING_DIM
+        !self.embedding.is_empty()
     }
 
     fn unknown(name: String, folder: PathBuf) -> StoreError {

@@ -6,8 +6,11 @@ use tempfile::TempDir;
 use super::transfer::TransferError;
 use super::*;
 use crate::features::{Frames, mfcc};
-use crate::inference::{EMBEDDING_DIM, VECTOR_DIM};
 use crate::profile::{AugmentedTake, Scales, Take};
+
+/// Values of a keyword vector and of an embedding.
+const VECTOR_DIM: usize = 96;
+const EMBEDDING_DIM: usize = 192;
 
 fn profile(name: &str, phrase: &str) -> Profile {
     let take = Take {

@@ -36,7 +36,7 @@ pub struct Args {
     /// One JSON object a clip and line (this is the default)
     #[arg(long, conflicts_with = "npy")]
     json: bool,
-    /// A NumPy array [clips, 192] of 32-bit floats, in this file, or - for standard output
+    /// A NumPy array [clips, values] of 32-bit floats, in this file, or - for standard output
     #[arg(long, value_name = "FILE")]
     npy: Option<PathBuf>,
 }
@@ -56,11 +56,14 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         };
         super::embed_files(&models.speaker, &args.files).into_iter().map(|one| known(one).ok()).collect()
     };
+    let dimension = models.speaker.geometry().dimension;
     match &args.npy {
-        Some(file) if file == Path::new("-") => write_npy(&mut std::io::stdout().lock(), &embeddings)?,
+        Some(file) if file == Path::new("-") => {
+            write_npy(&mut std::io::stdout().lock(), dimension, &embeddings)?;
+        }
         Some(file) => {
             let mut bytes = Vec::new();
-            write_npy(&mut bytes, &embeddings)?;
+            write_npy(&mut bytes, dimension, &embeddings)?;
             wakeword::batch::write_whole(file, &bytes).with_context(|| file.display().to_string())?;
         }
         None => {

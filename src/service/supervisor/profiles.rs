@@ -29,6 +29,8 @@ impl Supervisor {
     pub(super) fn use_models(&mut self, loaded: Loaded) -> Result<(), ServiceError> {
         match (loaded, &self.models) {
             (Ok(models), _) => {
+                let (keyword, speaker) = (&models.keyword.choice, &models.speaker.choice);
+                tracing::info!(%keyword, %speaker, "models loaded");
                 self.models = Some(models);
                 // Its engine begins with its profiles: what was said meanwhile is heard with them.
                 self.engine_due = true;

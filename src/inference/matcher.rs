@@ -1,9 +1,9 @@
-//! An ONNX file read against the order of operations that it must have: the speaker encoder.
+//! Matches an ONNX graph against the order of operations that it must have: the speaker encoder.
 
 use std::collections::HashMap;
 
-use super::conv::{Activation, Convolution};
-use super::onnx::{Graph, Misfit, Node, Tensor, Window};
+use super::layer::{Activation, Convolution, Window};
+use super::onnx::{Graph, Node, Tensor, Unsupported};
 
 /// What an operation must be given.
 pub enum Input<'a> {
@@ -15,8 +15,8 @@ pub enum Input<'a> {
     Number(f32),
 }
 
-/// The operations of a file that have not been taken yet.
-pub struct Outline<'a> {
+/// Matches the operations of a graph one after the other.
+pub struct GraphMatcher<'a> {
     nodes: &'a [Node],
     next: usize,
     constants: HashMap<&'a str, &'a Tensor>,
@@ -32,29 +32,29 @@ pub struct Clamp {
     pub scale: Vec<f32>,
 }
 
-impl<'a> Outline<'a> {
-    /// Of a file; with the name of its one input.
-    pub fn new(graph: &'a Graph) -> Result<(Self, &'a str), Misfit> {
+impl<'a> GraphMatcher<'a> {
+    /// At the first operation; with the name of the one input.
+    pub fn new(graph: &'a Graph) -> Result<(Self, &'a str), Unsupported> {
         let constants = graph.initializer.iter().map(|constant| (constant.name.as_str(), constant)).collect();
         match &graph.input[..] {
             [input] => Ok((Self { nodes: &graph.node, next: 0, constants }, &input.name)),
-            _ => Err(Misfit::Length { found: graph.node.len() }),
+            _ => Err(Unsupported::Length { found: graph.node.len() }),
         }
     }
 
     /// Ends with `value`, which must be the file's one output.
-    pub fn end(self, graph: &Graph, value: &str) -> Result<(), Misfit> {
+    pub fn end(self, graph: &Graph, value: &str) -> Result<(), Unsupported> {
         match &graph.output[..] {
             [output] if output.name == value && self.next == self.nodes.len() => Ok(()),
-            _ => Err(Misfit::Length { found: self.nodes.len() }),
+            _ => Err(Unsupported::Length { found: self.nodes.len() }),
         }
     }
 
-    fn node(&self) -> Result<&'a Node, Misfit> {
-        self.nodes.get(self.next).ok_or(Misfit::Length { found: self.nodes.len() })
+    fn node(&self) -> Result<&'a Node, Unsupported> {
+        self.nodes.get(self.next).ok_or(Unsupported::Length { found: self.nodes.len() })
     }
 
-    fn misfit(&self, node: &Node, setting: &str) -> Misfit {
+    fn unsupported(&self, node: &Node, setting: &str) -> Unsupported {
         node.setting(self.next, setting)
     }
 
@@ -78,10 +78,10 @@ impl<'a> Outline<'a> {
     }
 
     /// The next operation, which must be this one; gives the name of what it makes.
-    fn take(&mut self, operator: &str) -> Result<(&'a Node, &'a str), Misfit> {
+    fn take(&mut self, operator: &str) -> Result<(&'a Node, &'a str), Unsupported> {
         let node = self.node()?;
         if node.operator != operator || !node.domain.is_empty() {
-            return Err(Misfit::Operator { index: self.next, operator: node.operator.clone() });
+            return Err(Unsupported::Operator { index: self.next, operator: node.operator.clone() });
         }
         let output = node.only_output(self.next)?;
         Ok((node, output))
@@ -93,7 +93,7 @@ impl<'a> Outline<'a> {
         operator: &str,
         inputs: &[Input<'_>],
         settings: &[(&str, &[i64])],
-    ) -> Result<&'a str, Misfit> {
+    ) -> Result<&'a str, Unsupported> {
         let (node, output) = self.take(operator)?;
         let fits = |(name, input): (&String, &Input<'_>)| match input {
             Input::Value(value) => name == value,
@@ -105,29 +105,29 @@ impl<'a> Outline<'a> {
             }
         };
         if node.input.len() != inputs.len() || !node.input.iter().zip(inputs).all(fits) {
-            return Err(self.misfit(node, "input"));
+            return Err(self.unsupported(node, "input"));
         }
         for attribute in &node.attribute {
             let one = [attribute.i];
             let found = if attribute.ints.is_empty() { &one } else { &attribute.ints[..] };
             if !settings.contains(&(&attribute.name, found)) {
-                return Err(self.misfit(node, &attribute.name));
+                return Err(self.unsupported(node, &attribute.name));
             }
         }
         if node.attribute.len() != settings.len() {
-            return Err(self.misfit(node, "number of settings"));
+            return Err(self.unsupported(node, "number of settings"));
         }
         self.next += 1;
         Ok(output)
     }
 
-    /// [`Outline::op`] of one value, without settings.
-    pub fn of(&mut self, operator: &str, value: &str) -> Result<&'a str, Misfit> {
+    /// [`GraphMatcher::op`] of one value, without settings.
+    pub fn of(&mut self, operator: &str, value: &str) -> Result<&'a str, Unsupported> {
         self.op(operator, &[Input::Value(value)], &[])
     }
 
-    /// [`Outline::op`] of two values, without settings.
-    pub fn of_two(&mut self, operator: &str, left: &str, right: &str) -> Result<&'a str, Misfit> {
+    /// [`GraphMatcher::op`] of two values, without settings.
+    pub fn of_two(&mut self, operator: &str, left: &str, right: &str) -> Result<&'a str, Unsupported> {
         self.op(operator, &[Input::Value(left), Input::Value(right)], &[])
     }
 
@@ -138,7 +138,7 @@ impl<'a> Outline<'a> {
         value: &str,
         shape: &[usize],
         window: Window,
-    ) -> Result<(Convolution, &'a str), Misfit> {
+    ) -> Result<(Convolution, &'a str), Unsupported> {
         let (weight, layer) = self.weight(shape)?;
         self.convolve(value, weight, layer, shape, window)
     }
@@ -148,7 +148,7 @@ impl<'a> Outline<'a> {
         &mut self,
         mut value: &'a str,
         shape: &[usize; 3],
-    ) -> Result<(Clamp, Convolution, &'a str), Misfit> {
+    ) -> Result<(Clamp, Convolution, &'a str), Unsupported> {
         let channels = shape[1];
         let mut low = vec![f32::NEG_INFINITY; channels];
         let mut high = vec![f32::INFINITY; channels];
@@ -169,38 +169,38 @@ impl<'a> Outline<'a> {
         operator: &str,
         value: &str,
         channels: usize,
-    ) -> Result<(Vec<f32>, &'a str), Misfit> {
+    ) -> Result<(Vec<f32>, &'a str), Unsupported> {
         let (node, output) = self.take(operator)?;
         let numbers = match &node.input[..] {
             [first, second] if first == value => self.f32s(second, &[channels, 1]),
             _ => None,
         };
-        let numbers = numbers.ok_or_else(|| self.misfit(node, "input"))?;
+        let numbers = numbers.ok_or_else(|| self.unsupported(node, "input"))?;
         self.next += 1;
         Ok((numbers, output))
     }
 
     /// Takes stored weights of `shape` and gives the name that they have in use; their bias is not known yet.
-    fn weight(&mut self, shape: &[usize]) -> Result<(&'a str, Convolution), Misfit> {
+    fn weight(&mut self, shape: &[usize]) -> Result<(&'a str, Convolution), Unsupported> {
         let outputs = shape[0];
         let node = self.node()?;
-        let misfit = self.misfit(node, "weight");
-        let [stored, rest @ ..] = &node.input[..] else { return Err(misfit) };
+        let unsupported = self.unsupported(node, "weight");
+        let [stored, rest @ ..] = &node.input[..] else { return Err(unsupported) };
         let Some(tensor) = self.constant(stored).filter(|tensor| tensor.has_shape(shape)) else {
-            return Err(misfit);
+            return Err(unsupported);
         };
-        let Some(weights) = tensor.weights() else { return Err(misfit) };
+        let Some(weights) = tensor.weights() else { return Err(unsupported) };
         let shape = [outputs, shape[1], shape[2], shape.get(3).copied().unwrap_or(1)];
         let mut layer = Convolution::new(shape, weights, vec![0.0; outputs]);
         let name = match rest {
             [] => self.op("Cast", &[Input::Value(stored)], &[("to", &[1])])?,
             [scale] => {
                 let scales = self.f32s(scale, &[outputs]);
-                layer.scale = scales.filter(|scales| scales.iter().all(|x| *x > 0.0)).ok_or(misfit)?;
+                layer.scale = scales.filter(|scales| scales.iter().all(|x| *x > 0.0)).ok_or(unsupported)?;
                 let inputs = [Input::Value(stored), Input::Value(scale)];
                 self.op("DequantizeLinear", &inputs, &[("axis", &[0])])?
             }
-            _ => return Err(misfit),
+            _ => return Err(unsupported),
         };
         Ok((name, layer))
     }
@@ -212,15 +212,15 @@ impl<'a> Outline<'a> {
         mut layer: Convolution,
         shape: &[usize],
         window: Window,
-    ) -> Result<(Convolution, &'a str), Misfit> {
+    ) -> Result<(Convolution, &'a str), Unsupported> {
         let (node, output) = self.take("Conv")?;
         let bias = match &node.input[..] {
             [first, second, bias] if first == value && second == weight => self.f32s(bias, &shape[..1]),
             _ => None,
         };
-        layer.bias = bias.ok_or_else(|| self.misfit(node, "input"))?;
+        layer.bias = bias.ok_or_else(|| self.unsupported(node, "input"))?;
         if node.window(self.next, &shape[2..])? != window {
-            return Err(self.misfit(node, "strides, dilations or pads"));
+            return Err(self.unsupported(node, "strides, dilations or pads"));
         }
         layer.window = window;
         self.next += 1;
@@ -228,7 +228,7 @@ impl<'a> Outline<'a> {
     }
 
     /// Takes a Relu of what the layer makes, and makes it a part of the layer.
-    pub fn relu(&mut self, layer: &mut Convolution, value: &'a str) -> Result<&'a str, Misfit> {
+    pub fn relu(&mut self, layer: &mut Convolution, value: &'a str) -> Result<&'a str, Unsupported> {
         layer.activation = Activation::RELU;
         self.of("Relu", value)
     }

@@ -1,24 +1,24 @@
-//! Instructions for sums of products of integers.
+//! Vector instructions for sums of products of 16-bit integers.
 
 use pulp::{Arch, Scalar256b, Simd, cast, i32x8};
 
 /// Vectors of 32 bits, each of which may hold two integers of 16.
-pub trait Products: Simd {
+pub trait IntegerSimd: Simd {
     /// `sums`, and to each the products of a pair of integers in `a` with that in `b`. They must not overflow.
-    fn add_products(self, sums: Self::i32s, a: Self::i32s, b: Self::i32s) -> Self::i32s;
+    fn multiply_add(self, sums: Self::i32s, a: Self::i32s, b: Self::i32s) -> Self::i32s;
     /// The same numbers, rounded.
-    fn floats(self, integers: Self::i32s) -> Self::f32s;
+    fn to_f32s(self, integers: Self::i32s) -> Self::f32s;
 }
 
 /// Work that runs on the machine's instructions.
-pub trait WithProducts {
+pub trait WithIntegerSimd {
     /// Works with those of `simd`.
-    fn with<S: Products>(self, simd: S);
+    fn with<S: IntegerSimd>(self, simd: S);
 }
 
 /// Runs `work` with the instructions of `arch`.
 #[inline(always)]
-pub fn dispatch(arch: Arch, work: impl WithProducts) {
+pub fn dispatch(arch: Arch, work: impl WithIntegerSimd) {
     match arch {
         #[cfg(target_arch = "x86_64")]
         Arch::V4(simd) => x86::wide(simd, work),
@@ -31,9 +31,9 @@ pub fn dispatch(arch: Arch, work: impl WithProducts) {
 }
 
 /// Whatever the compiler has for eight lanes.
-impl Products for Scalar256b {
+impl IntegerSimd for Scalar256b {
     #[inline(always)]
-    fn add_products(self, sums: i32x8, a: i32x8, b: i32x8) -> i32x8 {
+    fn multiply_add(self, sums: i32x8, a: i32x8, b: i32x8) -> i32x8 {
         let [mut sums, a, b]: [[i32; 8]; 3] = [sums, a, b].map(cast);
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
             let ([a0, a1], [b0, b1]): ([i16; 2], [i16; 2]) = (cast(a), cast(b));
@@ -43,39 +43,42 @@ impl Products for Scalar256b {
     }
 
     #[inline(always)]
-    fn floats(self, integers: i32x8) -> Self::f32s {
+    fn to_f32s(self, integers: i32x8) -> Self::f32s {
         let integers: [i32; 8] = cast(integers);
         cast(integers.map(|integer| integer as f32))
     }
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+pub use x86::without_vnni;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use pulp::x86::{V3, V4};
     use pulp::{NullaryFnOnce, Simd, cast, i32x8, i32x16};
 
-    use super::{Products, WithProducts};
+    use super::{IntegerSimd, WithIntegerSimd};
 
-    impl Products for V3 {
+    impl IntegerSimd for V3 {
         #[inline(always)]
-        fn add_products(self, sums: i32x8, a: i32x8, b: i32x8) -> i32x8 {
+        fn multiply_add(self, sums: i32x8, a: i32x8, b: i32x8) -> i32x8 {
             self.add_i32s(sums, cast(self.avx2._mm256_madd_epi16(cast(a), cast(b))))
         }
 
         #[inline(always)]
-        fn floats(self, integers: i32x8) -> Self::f32s {
+        fn to_f32s(self, integers: i32x8) -> Self::f32s {
             cast(self.avx._mm256_cvtepi32_ps(cast(integers)))
         }
     }
 
-    impl Products for V4 {
+    impl IntegerSimd for V4 {
         #[inline(always)]
-        fn add_products(self, sums: i32x16, a: i32x16, b: i32x16) -> i32x16 {
+        fn multiply_add(self, sums: i32x16, a: i32x16, b: i32x16) -> i32x16 {
             self.add_i32s(sums, cast(self.avx512bw._mm512_madd_epi16(cast(a), cast(b))))
         }
 
         #[inline(always)]
-        fn floats(self, integers: i32x16) -> Self::f32s {
+        fn to_f32s(self, integers: i32x16) -> Self::f32s {
             cast(self.avx512f._mm512_cvtepi32_ps(cast(integers)))
         }
     }
@@ -98,17 +101,23 @@ mod x86 {
     });
 
     #[inline(always)]
-    pub fn wide(simd: V4, work: impl WithProducts) {
+    pub fn wide(simd: V4, work: impl WithIntegerSimd) {
         match Vnni::try_new() {
             Some(vnni) => vnni.vectorize(Work(simd, work)),
             None => simd.vectorize(Work(simd, work)),
         }
     }
 
+    /// [`wide`] without VNNI, on a machine that has it.
+    #[cfg(test)]
+    pub fn without_vnni(simd: V4, work: impl WithIntegerSimd) {
+        simd.vectorize(Work(simd, work));
+    }
+
     /// Work, with its instructions.
     pub struct Work<S, W>(pub S, pub W);
 
-    impl<S: Products, W: WithProducts> NullaryFnOnce for Work<S, W> {
+    impl<S: IntegerSimd, W: WithIntegerSimd> NullaryFnOnce for Work<S, W> {
         type Output = ();
 
         #[inline(always)]
