@@ -44,6 +44,7 @@ bin = $(PREFIX)/bin
 lib = $(PREFIX)/lib
 share = $(PREFIX)/share
 doc = $(share)/doc/wakeword
+man = $(share)/man/man1
 # The system bus reads policies below no other prefix than its own.
 policies = $(SYSCONFDIR)/dbus-1/system.d
 interfaces = $(wildcard systemd/*.xml)
@@ -68,9 +69,11 @@ install:
 	$(call complete,bash,$(share)/bash-completion/completions/wakeword)
 	$(call complete,zsh,$(share)/zsh/site-functions/_wakeword)
 	$(call complete,fish,$(share)/fish/vendor_completions.d/wakeword.fish)
+	install -d '$(DESTDIR)$(man)' && '$(BINARY)' man '$(DESTDIR)$(man)' && chmod 644 '$(DESTDIR)$(man)'/wakeword*.1
 	for file in models/small/*; do $(call copy,"$$file",$(share)/wakeword/models/small/)"$${file##*/}" || exit; done
-	install -d '$(DESTDIR)$(doc)/models'
-	install -m 644 README.md CHANGELOG.md config.example.toml LICENSE-APACHE LICENSE-MIT '$(DESTDIR)$(doc)'
+	install -d '$(DESTDIR)$(doc)/models' '$(DESTDIR)$(doc)/docs'
+	install -m 644 README.md CHANGELOG.md ARCHITECTURE.md config.example.toml LICENSE-APACHE LICENSE-MIT '$(DESTDIR)$(doc)'
+	install -m 644 docs/* '$(DESTDIR)$(doc)/docs'
 	install -m 644 models/licences/* '$(DESTDIR)$(doc)/models'
 
 uninstall:
@@ -84,4 +87,5 @@ uninstall:
 	rm -f '$(DESTDIR)$(share)/bash-completion/completions/wakeword'
 	rm -f '$(DESTDIR)$(share)/zsh/site-functions/_wakeword'
 	rm -f '$(DESTDIR)$(share)/fish/vendor_completions.d/wakeword.fish'
+	rm -f '$(DESTDIR)$(man)'/wakeword.1 '$(DESTDIR)$(man)'/wakeword-*.1
 	rm -rf '$(DESTDIR)$(share)/wakeword' '$(DESTDIR)$(doc)'

@@ -10,6 +10,7 @@ mod doctor;
 mod enroll;
 mod eval;
 mod interrupt;
+mod man;
 mod models;
 mod monitor;
 mod output;
@@ -94,6 +95,8 @@ enum Command {
     Sbi(sbi::Args),
     /// Print completions for a shell
     Completions(completions::Args),
+    /// Write the man pages
+    Man(man::Args),
 }
 
 /// How a command ended that did not fail.
@@ -151,6 +154,7 @@ fn run(cli: Cli, takes: Option<PathBuf>) -> anyhow::Result<Outcome> {
         // These also help with a configuration that cannot be used.
         Command::Config(args) => config::run(cli.config.as_deref(), cli.store, args),
         Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

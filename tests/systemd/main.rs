@@ -9,7 +9,7 @@
 //!   network.
 //! - not tried: the filter of system calls, the list of devices, namespaces of users and processes, memory
 //!   that is never writable and executable.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -23,6 +23,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use assert_cmd::cargo::cargo_bin;
+use common::commands::subcommands;
 use common::sandbox::confine;
 use common::{demo_profile, repository};
 use tempfile::TempDir;
@@ -90,6 +91,25 @@ fn uninstalling_never_leaves_a_file_behind() {
     make("uninstall", folder.path());
     let left = files(folder.path());
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn every_subcommand_has_a_man_page_and_documents_are_installed() {
+    for path in subcommands() {
+        let page = installed(&format!("usr/local/share/man/man1/wakeword-{}.1", path.join("-")));
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(text.contains(".SH SYNOPSIS"), "{text}");
+    }
+    let first = fs::read_to_string(installed("usr/local/share/man/man1/wakeword.1")).unwrap();
+    for path in subcommands().iter().filter(|path| path.len() == 1) {
+        // A hyphen is written as an escape in roff.
+        assert!(first.contains(&format!("wakeword\\-{}", path[0].replace('-', "\\-"))), "{path:?}: {first}");
+    }
+    let documents = installed("usr/local/share/doc/wakeword");
+    for entry in fs::read_dir(repository("docs")).unwrap() {
+        let name = entry.unwrap().file_name();
+        assert!(documents.join("docs").join(&name).is_file(), "{name:?}");
+    }
 }
 
 #[test]
