@@ -11,8 +11,9 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wakeword::audio::{FileSource, SAMPLE_RATE, read_clip};
+use wakeword::audio::{FileSource, read_clip};
 use wakeword::enroll::{self, takes};
+use wakeword::features::SAMPLE_RATE;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 use wakeword::store::Store;
@@ -72,7 +73,7 @@ fn main() -> Done {
 }
 
 fn samples(seconds: f64) -> usize {
-    (seconds * f64::from(SAMPLE_RATE)) as usize
+    (seconds * SAMPLE_RATE as f64) as usize
 }
 
 fn rows(table: &str) -> Result<Vec<Row>, Box<dyn Error>> {
@@ -182,7 +183,7 @@ fn write(path: &Path, audio: &[f32]) -> Done {
     }
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: SAMPLE_RATE,
+        sample_rate: SAMPLE_RATE as u32,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };

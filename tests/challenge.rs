@@ -112,7 +112,7 @@ fn phrases(row: &Row) -> bool {
 }
 
 #[test]
-fn both_ways_never_differ_in_a_byte_in_any_layout() {
+fn scripts_and_batch_write_the_same_bytes_in_any_layout() {
     let folder = TempDir::new().unwrap();
     let dataset = folder.path().join("dataset");
     // The layout of the kit, and that of the challenge's page.
@@ -170,7 +170,7 @@ fn both_ways_never_differ_in_a_byte_in_any_layout() {
 }
 
 #[test]
-fn shards_put_together_never_differ_from_one_run() {
+fn merged_shards_equal_one_run() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("solution")).unwrap();
@@ -283,7 +283,7 @@ const BAD: [&str; 5] =
     ["b-corrupt.wav", "c-empty.wav", "d-no-samples.wav", "g-header-cut.wav", "h-photo.wav"];
 
 #[test]
-fn a_bad_test_file_never_omits_a_line_stops_a_run_or_passes_in_silence() {
+fn a_bad_test_file_is_refused_and_named() {
     let folder = TempDir::new().unwrap();
     let (dataset, out) = (folder.path().join("dataset"), folder.path().join("predictions"));
     let (enroll, test) = (dataset.join("P0001/enroll"), dataset.join("P0001/test"));
@@ -315,7 +315,7 @@ fn a_bad_test_file_never_omits_a_line_stops_a_run_or_passes_in_silence() {
 }
 
 #[test]
-fn a_bad_enrolment_recording_never_stops_a_run() {
+fn a_bad_enrolment_recording_does_not_stop_a_run() {
     let folder = TempDir::new().unwrap();
     let (enroll, test) = (folder.path().join("P/enroll"), folder.path().join("P/test"));
     write_takes(&enroll);
@@ -340,7 +340,7 @@ fn a_bad_enrolment_recording_never_stops_a_run() {
 }
 
 #[test]
-fn a_broken_enrolment_never_leaves_the_last_speaker_in_charge() {
+fn a_broken_enrolment_removes_the_earlier_speaker() {
     let folder = TempDir::new().unwrap();
     let (enroll, test) = (folder.path().join("enroll"), folder.path().join("test"));
     write_takes(&enroll);
@@ -377,7 +377,7 @@ fn a_broken_enrolment_never_leaves_the_last_speaker_in_charge() {
 }
 
 #[test]
-fn an_unwritable_output_is_never_taken_for_success() {
+fn an_unwritable_output_is_an_error() {
     let folder = TempDir::new().unwrap();
     let dataset = folder.path().join("dataset");
     let (enroll, test) = (dataset.join("P/enroll"), dataset.join("P/test"));
@@ -409,7 +409,7 @@ fn an_unwritable_output_is_never_taken_for_success() {
 }
 
 #[test]
-fn spaces_and_relative_paths_never_lead_astray() {
+fn scripts_accept_spaces_and_relative_paths() {
     let folder = TempDir::new().unwrap();
     let here = folder.path().join("a folder");
     write_takes(&here.join("data set/P 1/enroll"));
@@ -435,7 +435,7 @@ fn spaces_and_relative_paths_never_lead_astray() {
 }
 
 #[test]
-fn initialize_never_ends_well_without_a_program() {
+fn initialize_fails_without_a_program() {
     let submission = Submission::without_program();
     let code = submission.code.path();
     // A link left from elsewhere must not count.
@@ -459,7 +459,7 @@ fn initialize_never_ends_well_without_a_program() {
 }
 
 #[test]
-fn a_killed_script_never_leaves_the_program_running() {
+fn a_killed_script_ends_the_program() {
     let folder = TempDir::new().unwrap();
     let (test, work) = (folder.path().join("test"), folder.path().join("work"));
     write_tests(&test, |_| true);

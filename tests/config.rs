@@ -51,7 +51,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn the_value_in_force_never_differs_from_the_one_shown() {
+fn config_show_prints_the_values_in_force() {
     let home = Home::new();
     assert_eq!(home.shown("detection.threshold", &[]), (1.56.into(), "default".into()));
     assert_eq!(home.shown("audio.device", &[]), (Value::Null, "default".into()));
@@ -79,7 +79,7 @@ fn the_value_in_force_never_differs_from_the_one_shown() {
 }
 
 #[test]
-fn a_service_of_the_machine_never_uses_the_places_of_a_user() {
+fn the_machine_service_uses_the_places_of_the_machine() {
     let home = Home::new();
     home.file(".config/wakeword/config.toml", "[detection]\nthreshold = 3.0\n");
     let (state, configuration) = (home.path("state"), home.path("etc"));
@@ -103,7 +103,7 @@ fn a_service_of_the_machine_never_uses_the_places_of_a_user() {
 }
 
 #[test]
-fn a_check_never_passes_a_mistake_or_names_only_the_first() {
+fn config_check_names_every_mistake() {
     let home = Home::new();
     let output = home.run(&["config", "check"], &[]);
     assert!(output.status.success() && output.stdout.starts_with(b"no configuration file"));
@@ -133,7 +133,7 @@ fn a_check_never_passes_a_mistake_or_names_only_the_first() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_looked_at_never_counts_as_none() {
+fn an_unreadable_configuration_is_an_error() {
     let home = Home::new();
     // In the way of the folder.
     home.file("not-a-folder", "");

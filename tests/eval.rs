@@ -45,7 +45,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_recording_never_has_other_verdicts_for_being_heard_in_chunks() {
+fn verdicts_are_the_same_whole_streamed_and_in_chunks() {
     let folder = folder();
     for (chunk, stride) in [("5", "1"), ("4.37", "1.21"), ("20", "3")] {
         let (code, out, error) = eval(
@@ -59,7 +59,7 @@ fn a_recording_never_has_other_verdicts_for_being_heard_in_chunks() {
 }
 
 #[test]
-fn the_files_never_differ_from_what_their_readers_expect() {
+fn result_files_have_the_form_their_readers_expect() {
     let folder = folder();
     let (code, out, error) = eval(folder.path(), &["--split", "living-room", "--log-outputs"]);
     assert_eq!(code, Some(0), "{error}");
@@ -79,7 +79,7 @@ fn the_files_never_differ_from_what_their_readers_expect() {
 }
 
 #[test]
-fn a_wrong_decision_never_goes_uncounted() {
+fn every_wrong_decision_is_counted() {
     let folder = folder();
     let set = folder.path().join("sets/demo2");
     fs::create_dir_all(set.join("two")).unwrap();
@@ -107,7 +107,7 @@ fn a_wrong_decision_never_goes_uncounted() {
 }
 
 #[test]
-fn chunks_that_would_lose_phrases_are_never_tried() {
+fn chunks_that_would_lose_phrases_are_refused() {
     let folder = folder();
     for (chunk, stride, reason) in
         [("1", "1", "do not hold the phrase"), ("3", "1", "use at least"), ("5", "0.1", "too short")]
@@ -170,7 +170,7 @@ fn eval_trials(folder: &Path, arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn error_rates_never_depend_on_the_number_of_threads() {
+fn error_rates_do_not_depend_on_the_number_of_threads() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
     let run = |jobs: &str| {
@@ -218,7 +218,7 @@ fn error_rates_never_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn the_voice_gate_never_costs_a_phrase() {
+fn the_voice_gate_costs_no_phrase() {
     let folder = TempDir::new().unwrap();
     trials(folder.path());
     let miss_rates = |gate: &str| {
@@ -239,7 +239,7 @@ fn the_voice_gate_never_costs_a_phrase() {
 }
 
 #[test]
-fn the_threshold_never_changes_what_a_clip_scores() {
+fn the_threshold_does_not_change_scores() {
     let folder = TempDir::new().unwrap();
     trials(folder.path());
     let evidence = |threshold: &str| {
@@ -275,7 +275,7 @@ fn interrupt(folder: &Path, arguments: &[&str], sign: &str, signal: Signal) -> (
 }
 
 #[test]
-fn a_task_that_was_interrupted_never_counts() {
+fn an_interrupted_task_does_not_count() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
     let mut table = lines.clone();
@@ -317,7 +317,7 @@ fn a_task_that_was_interrupted_never_counts() {
 }
 
 #[test]
-fn a_report_never_takes_a_name_for_html_and_never_needs_anything_else() {
+fn a_report_escapes_names_and_needs_no_other_file() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
     let test = folder.path().join("tasks/demo/test");
@@ -338,7 +338,7 @@ fn a_report_never_takes_a_name_for_html_and_never_needs_anything_else() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_never_found_out_at_the_end() {
+fn an_unwritable_file_is_reported_before_the_work() {
     let folder = TempDir::new().unwrap();
     trials(folder.path());
     // Only hearing the clips would tell.
@@ -353,7 +353,7 @@ fn a_file_that_cannot_be_written_is_never_found_out_at_the_end() {
 }
 
 #[test]
-fn trials_that_contradict_each_other_are_never_counted() {
+fn contradicting_trials_are_refused() {
     let folder = TempDir::new().unwrap();
     let lines = trials(folder.path());
     let [first, last] = [&lines[1], lines.last().unwrap()];
@@ -429,7 +429,7 @@ fn ranges_that_are_no_ranges_are_refused() {
 }
 
 #[test]
-fn false_accepts_never_depend_on_the_shards() {
+fn merged_shards_give_the_same_false_accepts() {
     let folder = TempDir::new().unwrap();
     common::daemon::enrolled(&folder.path().join("store"));
     // As if nobody had said the phrase in it: what is accepted counts as false.
@@ -460,7 +460,7 @@ fn false_accepts_never_depend_on_the_shards() {
 }
 
 #[test]
-fn recordings_that_were_not_heard_never_pass_for_quiet_ones() {
+fn unheard_recordings_do_not_count_as_quiet_ones() {
     let folder = TempDir::new().unwrap();
     common::daemon::enrolled(&folder.path().join("store"));
     symlink(repository("enroll/demo/living-room.flac"), folder.path().join("<b>.flac")).unwrap();

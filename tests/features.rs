@@ -45,7 +45,7 @@ fn streaming_does_not_change_a_keyword_vector() {
 }
 
 #[test]
-fn a_recording_does_not_get_other_vectors_than_the_reference_windows() {
+fn vectors_equal_those_of_the_reference_windows() {
     let vectors = KeywordEncoder::new(&models().keyword).recording(&reference_speech());
     let geometry = models().keyword.geometry();
     let windows = reference("vectors.f32", geometry.dimension);
@@ -80,7 +80,7 @@ fn gated(samples: &[f32], ahead: usize, speech: impl Fn(usize) -> bool) -> Vec<(
 }
 
 #[test]
-fn a_pause_of_the_gate_does_not_change_the_vectors_after_it() {
+fn vectors_after_a_pause_of_the_gate_are_unchanged() {
     let samples = cut(0.0, 8.0);
     let whole = gated(samples, HOP, |_| true);
     assert!(whole.iter().enumerate().all(|(place, (index, _))| place == *index));
@@ -138,7 +138,7 @@ fn no_length_of_audio_breaks_an_embedding() {
 }
 
 #[test]
-fn cepstra_are_never_undefined() {
+fn cepstra_are_finite() {
     let mut mfcc = Mfcc::default();
     let tone: Vec<f32> = (0..8000).map(|n| (n as f32 * 0.3).sin()).collect();
     for samples in [&vec![0.0; 8000], &vec![1.0; 8000], &tone] {
@@ -159,7 +159,7 @@ fn cepstra_do_not_depend_on_level() {
 }
 
 #[test]
-fn speech_never_passes_the_gate_unheard_and_a_quiet_room_never_holds_it_open() {
+fn the_gate_opens_for_speech_and_shuts_in_quiet() {
     let (threshold, hangover) = (0.4, 0.5);
     let quiet: Vec<f32> = noise(3, seconds(hangover) + SAMPLE_RATE).iter().map(|x| x * 1e-4).collect();
     for row in rows().into_iter().filter(|row| row.kind == "phrase") {
@@ -178,7 +178,7 @@ fn speech_never_passes_the_gate_unheard_and_a_quiet_room_never_holds_it_open() {
 }
 
 #[test]
-fn steady_noise_before_speech_never_delays_the_voice_gate() {
+fn steady_noise_before_speech_does_not_delay_the_gate() {
     let quiet: Vec<f32> = noise(4, seconds(20.48)).iter().map(|x| x * 1e-3).collect();
     // The network has rested after the longer of these.
     let opens = |said: &[f32], before: usize| {

@@ -41,7 +41,7 @@ fn said(folder: &TempDir, voice: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn nobody_in_the_household_is_taken_for_another_and_no_stranger_for_one() {
+fn speakers_are_told_apart_and_strangers_from_them() {
     let folder = TempDir::new().unwrap();
     let man = said(&folder, "man");
     let demo: Vec<PathBuf> = (1..=5).map(take_path).collect();
@@ -100,7 +100,7 @@ fn embed_raw(folder: &TempDir, input: &[u8]) -> Output {
 }
 
 #[test]
-fn an_odd_clip_never_stops_or_shifts_the_others() {
+fn an_odd_clip_does_not_affect_the_others() {
     let folder = TempDir::new().unwrap();
     let speech = common::takes()[0].clone();
     let mut broken = speech.clone();
@@ -135,7 +135,7 @@ fn an_odd_clip_never_stops_or_shifts_the_others() {
 }
 
 #[test]
-fn a_file_never_gets_another_vector_for_its_company() {
+fn the_vector_of_a_file_depends_on_it_alone() {
     let folder = TempDir::new().unwrap();
     let files = [take_path(1), PathBuf::from("missing.wav"), take_path(2)];
     let mut command = wakeword(&folder, &["speakers", "embed", "--npy", "out.npy"]);
@@ -193,7 +193,7 @@ while not model.done_training:
 ";
 
 #[test]
-fn the_autospeech_model_never_ends_without_a_good_answer() {
+fn the_autospeech_model_always_answers() {
     let folder = TempDir::new().unwrap();
     let mut list = String::new();
     for voice in ["demo", "man", "woman"] {

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tail_never_lasts_or_weighs_more_than_it_should() {
+    fn a_tail_has_its_length_and_weight() {
         for rt60 in [0.3, 0.5] {
             let response = response(rt60);
             let energy = |part: &[f32]| part.iter().map(|x| f64::from(x * x)).sum::<f64>();

@@ -39,7 +39,7 @@ mod tests {
     use crate::features::level::power;
 
     #[test]
-    fn the_same_takes_never_give_other_copies() {
+    fn the_same_takes_give_the_same_copies() {
         let take: Vec<f32> = (0..SAMPLE_RATE).map(|n| 0.1 * (n as f32 * 0.05).sin()).collect();
         let copy = |snr_db| noisy(&take, snr_db);
         let (loud, faint) = (copy(0.0), copy(20.0));
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_never_becomes_undefined() {
+    fn silence_stays_finite() {
         let copy = noisy(&[0.0; 1600], 10.0);
         assert!(copy.iter().all(|sample| sample.is_finite()));
     }

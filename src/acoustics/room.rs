@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_never_rings_much_longer_or_shorter_than_asked() {
+    fn a_room_has_the_reverberation_time_asked_for() {
         for rt60 in [0.3, 0.6] {
             let rooms = Rooms::new(rt60, 7);
             for response in &rooms.responses {
@@ -182,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn a_decay_never_looks_longer_than_it_is() {
+    fn decay_times_are_measured_correctly() {
         let decay: Vec<f64> = (0..16_000).map(|n| 10f64.powf(-3.0 * f64::from(n) / 8000.0)).collect();
         assert!((reverberation(&decay) - 0.5).abs() < 0.01);
     }
 
     #[test]
-    fn the_direct_sound_never_comes_late_or_weaker_than_an_echo() {
+    fn the_direct_sound_comes_first_and_strongest() {
         let response = response(&Pulses::new(), 0.4, 1, 0);
         let loudest = (0..response.len()).max_by(|a, b| response[*a].abs().total_cmp(&response[*b].abs()));
         assert_eq!(loudest, Some(PULSE));

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_convolution_by_spectrum_never_differs_from_the_sum() {
+    fn convolution_by_spectrum_equals_the_sum() {
         let samples: Vec<f32> = (0..700).map(|n| ((n * n % 101) as f32 / 50.0) - 1.0).collect();
         let response: Vec<f32> = (0..90).map(|n| (n as f32 * 0.7).sin() / (n + 1) as f32).collect();
         let mut fast = samples.clone();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_band_never_lets_other_tones_through() {
+    fn a_band_stops_other_tones() {
         for (frequency, passes) in [(0.01, false), (0.05, true), (0.15, true), (0.3, false)] {
             let tone = |n: usize| (std::f32::consts::TAU * frequency * n as f32).sin();
             let mut samples: Vec<f32> = (0..8000).map(tone).collect();

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_never_changes_the_voice_band_and_never_passes_the_rest() {
+    fn a_telephone_line_passes_the_voice_band_only() {
         for (hertz, passes) in
             [(100.0, false), (500.0, true), (3000.0, true), (5000.0, false), (7000.0, false)]
         {

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_night_in_the_bag_never_goes_unnoticed() {
+    fn suspended_time_is_noticed() {
         let watch = SleepWatch::new();
         assert_eq!(watch.slept(), None);
         let night = Duration::from_secs(8 * 3600);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::flac::FlacReader;
 use super::wav::WavReader;
-use super::{AudioError, AudioErrorKind, MAX_CHANNELS, Resampler, SAMPLE_RATE};
+use super::{AudioError, AudioErrorKind, MAX_CHANNELS, OUTPUT_RATE, Resampler};
 
 /// A frame counts as clipped when a channel reaches this, full scale being 1.
 const CLIP_LEVEL: f32 = 0.99;
@@ -93,7 +93,6 @@ impl FileSource {
         })
     }
 
-    /// What the file holds.
     pub fn info(&self) -> &FileInfo {
         &self.info
     }
@@ -204,7 +203,7 @@ impl Decoder {
 /// Reads a whole file of at most ten minutes; anything wrong with any part of it is an error.
 pub fn read_clip(path: &Path) -> Result<Clip, AudioError> {
     let fail = |kind| AudioError { path: path.to_owned(), kind };
-    let limit = MAX_CLIP_SECONDS as usize * SAMPLE_RATE as usize;
+    let limit = MAX_CLIP_SECONDS as usize * OUTPUT_RATE as usize;
     let too_long = AudioErrorKind::TooLong { limit_seconds: MAX_CLIP_SECONDS };
     let mut source = FileSource::open(path)?;
     let mut samples = Vec::new();

@@ -19,8 +19,10 @@ pub use error::{AudioError, AudioErrorKind};
 pub use file::{Clip, FileInfo, FileSource, read_clip};
 pub use resample::Resampler;
 
-/// Rate of all audio inside the program, in Hz.
-pub const SAMPLE_RATE: u32 = 16_000;
+use crate::features::SAMPLE_RATE;
+
+/// [`SAMPLE_RATE`] in the type of the rates of devices and files, in Hz.
+const OUTPUT_RATE: u32 = SAMPLE_RATE as u32;
 
 /// Input rates that can be converted to [`SAMPLE_RATE`], in Hz.
 pub const INPUT_RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;

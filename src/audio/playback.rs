@@ -10,12 +10,11 @@ use crate::features::SAMPLE_RATE;
 /// How long a sound is still heard after its last sample was asked for: the sound system's own delay.
 const LINGERS: Duration = Duration::from_millis(500);
 /// Longest wait for a device that takes nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why nothing was heard.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaybackError {
-    /// There is no loudspeaker.
     #[error("no loudspeaker")]
     NoDevice,
     /// It cannot be used: a bare sound card may not take 16 kHz mono, ALSA's default device does.
@@ -42,9 +41,9 @@ pub fn play(samples: Vec<f32>) -> Result<(), PlaybackError> {
             let _ = end.send(());
         }
     };
-    let stream = device.build_output_stream(config, fill, |_| {}, Some(PATIENCE))?;
+    let stream = device.build_output_stream(config, fill, |_| {}, Some(OPEN_TIMEOUT))?;
     stream.play()?;
-    ended.recv_timeout(PATIENCE).map_err(|_| PlaybackError::Stalled)?;
+    ended.recv_timeout(OPEN_TIMEOUT).map_err(|_| PlaybackError::Stalled)?;
     std::thread::sleep(LINGERS);
     Ok(())
 }

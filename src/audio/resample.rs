@@ -3,13 +3,13 @@
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _};
 
-use super::{AudioErrorKind, INPUT_RATES, SAMPLE_RATE};
+use super::{AudioErrorKind, INPUT_RATES, OUTPUT_RATE};
 
 /// Half the resampling filter, in output samples (15 ms): flat to 7.6 kHz, silent from 8 kHz.
 /// Rates whose ratio to 16 kHz is not simple need more.
 const HALF_FILTER: u32 = 240;
 
-/// Streaming converter from one input rate to [`SAMPLE_RATE`], mono.
+/// Streaming converter from one input rate to [`OUTPUT_RATE`], mono.
 ///
 /// The output is the same whatever the sizes of the blocks pushed, its sample `i` is the input at
 /// `i / 16000` s, and after [`finish`](Self::finish) it holds `round(n * 16000 / rate)` samples
@@ -26,7 +26,7 @@ impl Resampler {
         if !INPUT_RATES.contains(&rate) {
             return Err(AudioErrorKind::UnsupportedRate(rate));
         }
-        let blocks = (rate != SAMPLE_RATE).then(|| Blocks::new(rate)).transpose()?;
+        let blocks = (rate != OUTPUT_RATE).then(|| Blocks::new(rate)).transpose()?;
         Ok(Self { rate, blocks })
     }
 
@@ -64,12 +64,12 @@ struct Blocks {
 
 impl Blocks {
     fn new(rate: u32) -> Result<Self, AudioErrorKind> {
-        let unit = gcd(rate, SAMPLE_RATE);
+        let unit = gcd(rate, OUTPUT_RATE);
         // An even number of smallest blocks puts the filter's centre on a sample at both rates.
-        let units = 2 * HALF_FILTER.div_ceil(SAMPLE_RATE / unit);
+        let units = 2 * HALF_FILTER.div_ceil(OUTPUT_RATE / unit);
         let input_len = (units * (rate / unit)) as usize;
         let fft =
-            Fft::new_custom(rate as usize, SAMPLE_RATE as usize, input_len, 1, 1, WINDOW, FixedSync::Both)
+            Fft::new_custom(rate as usize, OUTPUT_RATE as usize, input_len, 1, 1, WINDOW, FixedSync::Both)
                 .map_err(internal)?;
         Ok(Self {
             input: Vec::with_capacity(input_len),
@@ -96,7 +96,7 @@ impl Blocks {
     }
 
     fn finish(&mut self, rate: u32, out: &mut Vec<f32>) -> Result<(), AudioErrorKind> {
-        let total = (self.pushed * u64::from(SAMPLE_RATE) + u64::from(rate) / 2) / u64::from(rate);
+        let total = (self.pushed * u64::from(OUTPUT_RATE) + u64::from(rate) / 2) / u64::from(rate);
         while self.emitted < total {
             self.input.resize(self.input_len, 0.0);
             self.run((total - self.emitted) as usize, out)?;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::hear;
 use super::score::{LabelError, Labels, read_labels};
-use crate::audio::SAMPLE_RATE;
 use crate::engine::Engine;
 use crate::engine::rule::Rule;
 use crate::enroll::takes::{self, Recording, TakesError, audio_files};
+use crate::features::SAMPLE_RATE;
 use crate::models::Models;
 use crate::profile::Profile;
 
@@ -20,11 +20,8 @@ const TRAINING_TAKES: usize = 5;
 /// One speaker's folder.
 #[derive(Debug)]
 pub struct Speaker {
-    /// Name of the folder.
     pub name: OsString,
-    /// Enrolment recordings.
     pub enroll: Vec<PathBuf>,
-    /// Recordings to decide on.
     pub test: Vec<PathBuf>,
     /// True labels, where known.
     pub labels: Option<Labels>,
@@ -46,12 +43,7 @@ pub enum DatasetError {
     Labels(#[from] LabelError),
     /// The predictions cannot be written.
     #[error("{path}: {source}")]
-    Write {
-        /// File or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Write { path: PathBuf, source: std::io::Error },
 }
 
 /// The speakers of `dataset`, sorted by name. Labels come from `solution` where it is given, and from
@@ -141,7 +133,6 @@ pub fn enrol(models: &Models, files: &[PathBuf], warn: &(dyn Fn(String) + Sync))
 
 /// What became of one test file.
 pub struct Prediction {
-    /// Name of the file.
     pub name: OsString,
     /// Whether the speaker's phrase was heard.
     pub accepted: bool,
@@ -166,7 +157,7 @@ pub fn predict(
         if let Err(error) = end {
             warn(format!("{error}"));
         }
-        Prediction { name: file_name(path), accepted, seconds: samples as f64 / f64::from(SAMPLE_RATE) }
+        Prediction { name: file_name(path), accepted, seconds: samples as f64 / SAMPLE_RATE as f64 }
     };
     files.iter().map(decide).collect()
 }

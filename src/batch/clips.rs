@@ -25,7 +25,6 @@ pub enum RawError {
     TooLong {
         /// Counted from zero.
         clip: usize,
-        /// What the stream says.
         samples: u32,
     },
 }

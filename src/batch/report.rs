@@ -7,10 +7,8 @@ use super::shard::{JoinError, Shard, join};
 
 /// What is reported of a speaker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Speaker {
-    /// Name of the folder.
+pub struct SpeakerReport {
     pub speaker: String,
-    /// Test files.
     pub files: usize,
     /// Seconds of audio in them.
     pub audio_s: f64,
@@ -20,17 +18,17 @@ pub struct Speaker {
     pub predict_s: f64,
     /// Both of them for a second of audio.
     pub real_time_factor: f64,
-    /// Where labels are known.
+    /// `None` without labels.
     pub score: Option<Score>,
 }
 
-/// All speakers together.
+/// The results of all speakers of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct RunReport {
     /// Which part of the dataset.
     pub shard: Shard,
     /// In the order of the dataset.
-    pub speakers: Vec<Speaker>,
+    pub speakers: Vec<SpeakerReport>,
     /// Seconds of audio.
     pub audio_s: f64,
     /// Seconds that it took, of all shards together.
@@ -41,15 +39,15 @@ pub struct Report {
     pub real_time_factor: f64,
     /// Most memory of any shard, in megabytes, where the system tells.
     pub peak_memory_mb: Option<f64>,
-    /// Mean over the speakers.
+    /// Mean over the speakers with labels.
     pub score: Option<Score>,
 }
 
-impl Report {
+impl RunReport {
     /// Sums up `speakers`.
     pub fn new(
         shard: Shard,
-        speakers: Vec<Speaker>,
+        speakers: Vec<SpeakerReport>,
         wall_s: f64,
         threads: usize,
         peak_memory_mb: Option<f64>,

@@ -31,16 +31,10 @@ pub struct Score {
 pub enum LabelError {
     /// The file cannot be read.
     #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// A line is not `NAME 0|1`.
     #[error("{path}:{line}: expected \"NAME 0\" or \"NAME 1\"")]
     Line {
-        /// The file.
         path: PathBuf,
         /// Counted from one.
         line: usize,
@@ -48,21 +42,14 @@ pub enum LabelError {
     /// Two labels of one file that differ.
     #[error("{path}:{line}: {name:?} has the other label in a line before")]
     Contradiction {
-        /// The file of labels.
         path: PathBuf,
         /// Counted from one.
         line: usize,
-        /// The test file.
         name: OsString,
     },
     /// A test file has no label.
     #[error("{path}: no label for {name:?}")]
-    Missing {
-        /// The file of labels.
-        path: PathBuf,
-        /// The test file.
-        name: OsString,
-    },
+    Missing { path: PathBuf, name: OsString },
 }
 
 /// Reads lines of `NAME<white space>0|1`.

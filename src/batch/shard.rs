@@ -33,14 +33,7 @@ pub enum JoinError {
     Missing(Shard),
     /// Runs over different lists.
     #[error("shard {shard} holds {found}, and of the list of all shards it would be {expected}")]
-    Length {
-        /// Which.
-        shard: Shard,
-        /// How many it holds.
-        found: usize,
-        /// How many it should.
-        expected: usize,
-    },
+    Length { shard: Shard, found: usize, expected: usize },
 }
 
 impl Shard {
@@ -136,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_never_changes_by_being_shared() {
+    fn joined_shards_give_the_list() {
         for length in 0..20 {
             for count in 1..8 {
                 assert_eq!(join(parts(length, count)), Ok((0..length).collect()), "{length} by {count}");
@@ -145,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_no_one_list_are_never_joined() {
+    fn shards_of_different_lists_are_refused() {
         let mut forgotten = parts(10, 3);
         forgotten.remove(1);
         assert_eq!(join(forgotten), Err(JoinError::Missing(shard("2/3"))));
@@ -164,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_never_has_a_number_that_no_share_has() {
+    fn only_numbers_from_one_to_count_name_shards() {
         for text in ["", "1", "0/2", "3/2", "1/0", "a/b", "-1/2", "1/2/3"] {
             let error = text.parse::<Shard>().unwrap_err().to_string();
             assert!(error.contains("I/N"), "{error}");

@@ -1,4 +1,7 @@
 //! The model: how often what is not the phrase, and how often the phrase, would reach a threshold.
+//!
+//! Its constants were fitted to the recordings of docs/calibration.md; `benches/calibration.py` prints what they are
+//! held against.
 
 use serde::Serialize;
 

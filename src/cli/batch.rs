@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::batch::autokws::{self, Speaker};
 use wakeword::batch::eval::streams;
-use wakeword::batch::report::{self, Report, per_second};
+use wakeword::batch::report::{self, RunReport, per_second};
 use wakeword::batch::score::{Labels, Score};
 use wakeword::batch::shard::Shard;
 use wakeword::engine::rule::Rule;
@@ -118,8 +118,8 @@ struct AutokwsArgs {
 #[derive(serde::Deserialize)]
 #[serde(untagged)]
 enum Printed {
-    Autokws(Report),
-    Streams(streams::Report),
+    Autokws(RunReport),
+    Streams(streams::StreamsReport),
 }
 
 pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
@@ -155,11 +155,11 @@ fn autokws(context: &Context, args: &AutokwsArgs) -> anyhow::Result<Outcome> {
         progress.inc(1);
         done
     };
-    let done: Vec<report::Speaker> =
+    let done: Vec<report::SpeakerReport> =
         pool.install(|| speakers.par_iter().with_max_len(1).map(work).collect::<anyhow::Result<_>>())?;
     progress.finish_and_clear();
     let (wall, threads) = (started.elapsed().as_secs_f64(), pool.current_num_threads());
-    print(&Report::new(args.shard, done, wall, threads, peak_memory_mb()), args.json)?;
+    print(&RunReport::new(args.shard, done, wall, threads, peak_memory_mb()), args.json)?;
     Ok(if warnings.into_inner() > 0 { Outcome::Partial } else { Outcome::Done })
 }
 
@@ -169,7 +169,7 @@ fn one_speaker(
     speaker: &Speaker,
     out: &Path,
     warn: &(dyn Fn(String) + Sync),
-) -> anyhow::Result<report::Speaker> {
+) -> anyhow::Result<report::SpeakerReport> {
     let name = speaker.name.to_string_lossy().into_owned();
     let warn = |warning: String| warn(format!("{name}: {warning}"));
     let started = Instant::now();
@@ -185,7 +185,7 @@ fn one_speaker(
     let audio_s = predictions.iter().map(|prediction| prediction.seconds).sum();
     let real_time_factor = per_second(enroll_s + predict_s, audio_s);
     let files = predictions.len();
-    Ok(report::Speaker { speaker: name, files, audio_s, enroll_s, predict_s, real_time_factor, score })
+    Ok(report::SpeakerReport { speaker: name, files, audio_s, enroll_s, predict_s, real_time_factor, score })
 }
 
 fn merge(results: &[PathBuf], json: bool) -> anyhow::Result<Outcome> {
@@ -201,14 +201,14 @@ fn merge(results: &[PathBuf], json: bool) -> anyhow::Result<Outcome> {
         }
     }
     match (runs.is_empty(), recordings.is_empty()) {
-        (false, true) => print(&Report::merge(runs)?, json)?,
-        (true, false) => super::eval::streams::print(&streams::Report::merge(recordings)?, json)?,
+        (false, true) => print(&RunReport::merge(runs)?, json)?,
+        (true, false) => super::eval::streams::print(&streams::StreamsReport::merge(recordings)?, json)?,
         _ => anyhow::bail!("the results are of different commands"),
     }
     Ok(Outcome::Done)
 }
 
-fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+fn print(report: &RunReport, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string(report)?)?;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use console::Term;
 
 /// Longer passphrases are files that were named by mistake.
-const MOST: u64 = 4096;
+const MAX_BYTES: u64 = 4096;
 
 /// The passphrase: the first line of `file`, or what is typed, twice where it is `new`, or without a terminal the
 /// first line of the standard input.
@@ -26,7 +26,7 @@ pub fn ask(file: Option<&Path>, new: bool) -> anyhow::Result<String> {
 
 fn first_line(source: impl std::io::Read) -> std::io::Result<String> {
     let mut line = String::new();
-    std::io::BufReader::new(source.take(MOST)).read_line(&mut line)?;
+    std::io::BufReader::new(source.take(MAX_BYTES)).read_line(&mut line)?;
     // Windows's editors put a byte-order mark in front of the text.
     let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

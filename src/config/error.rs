@@ -7,28 +7,16 @@ use std::path::PathBuf;
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// A folder, a pipe or a device.
     #[error("{path}: not a regular file; name a file like config.example.toml")]
-    NotAFile {
-        /// What was named.
-        path: PathBuf,
-    },
+    NotAFile { path: PathBuf },
     /// The file is too large for a configuration.
     #[error("{path}: too large for a configuration, which may have 1 MiB")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
+    TooLarge { path: PathBuf },
     /// The file is not text.
     #[error("{path}, line {line}: not UTF-8 text; save the file as UTF-8")]
     NotText {
-        /// The file.
         path: PathBuf,
         /// Where the first wrong byte is, from 1.
         line: usize,
@@ -36,7 +24,6 @@ pub enum ConfigError {
     /// The file is not a configuration.
     #[error("{path}{}", listed(problems))]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// All that is wrong with it, in the order of the lines; at least one.
         problems: Vec<Problem>,

@@ -29,7 +29,7 @@ fn uncommented() -> String {
 }
 
 #[test]
-fn the_example_never_differs_from_the_defaults() {
+fn the_example_equals_the_defaults() {
     assert_eq!(read(EXAMPLE).unwrap(), Config::default());
     let mut config = read(uncommented()).unwrap();
     // These have no value that stands for their default, so the example shows another.
@@ -73,14 +73,14 @@ fn no_setting_is_missing_from_the_example() {
 }
 
 #[test]
-fn an_empty_file_never_differs_from_no_file() {
+fn an_empty_file_equals_no_file() {
     assert_eq!(read("").unwrap(), Config::default());
     assert_eq!(read("# nothing\n\n").unwrap(), Config::default());
     assert!(read("\u{feff}[detection]\nhousehold = true\n").unwrap().detection.household);
 }
 
 #[test]
-fn an_unknown_or_misplaced_key_never_passes() {
+fn unknown_and_misplaced_keys_are_refused() {
     assert_refused(
         "[detection]\n\nthreshold_db = 1.0\n",
         &["line 3", "detection.threshold_db", "detection.threshold?"],
@@ -99,7 +99,7 @@ fn an_unknown_or_misplaced_key_never_passes() {
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_never_passes() {
+fn values_of_the_wrong_kind_are_refused() {
     assert_refused("[models]\npath = 1\n", &["line 2", "models.path"]);
     assert_refused(
         "[detection]\nthreshold = \"high\"\n",
@@ -129,7 +129,7 @@ fn a_value_of_the_wrong_kind_never_passes() {
 }
 
 #[test]
-fn a_value_out_of_range_never_passes() {
+fn values_out_of_range_are_refused() {
     for value in ["-0.1", "5.1", "nan", "inf", "-inf", "1e300"] {
         for (table, key) in [("detection", "threshold"), ("service", "playback_margin")] {
             assert_refused(
@@ -157,14 +157,14 @@ fn a_value_out_of_range_never_passes() {
 }
 
 #[test]
-fn one_mistake_never_hides_another() {
+fn all_mistakes_are_named() {
     let text = "[bus]\nkind = 3\nrejectd = true\n[service]\npreroll_s = 0\n[[hook]]\ncommand = []\n[lag]\n";
     assert_refused(text, &["line 2", "line 3", "line 5", "line 7", "line 8", "bus.rejected?", "[log]?"]);
     assert_refused("[bus]\nkind =\n\nrejected = maybe\n", &["line 2", "line 4"]);
 }
 
 #[test]
-fn what_is_set_never_gets_lost() {
+fn every_setting_is_kept() {
     let text = "[audio]\ndevice = \"front\"\nchannel = 2\n[bus]\nkind = \"off\"\naddress = \"unix:path=/x\"\nrejected = true\n\
                 [service]\npreroll_s = 60\nplayback_margin = 0\n[log]\nlevel = \"trace\"\n\
                 [[hook]]\ncommand = [\"a\", \"b\"]\n[[hook]]\ncommand = [\"c\"]\non = [\"state\", \"rejected\"]\ntimeout_s = 1\n";
@@ -186,7 +186,7 @@ fn what_is_set_never_gets_lost() {
 }
 
 #[test]
-fn what_is_no_text_file_never_passes() {
+fn files_that_are_no_text_are_refused() {
     assert_refused(b"\n[store]\npath = \"\xff\xfe\"\n", &["line 3", "UTF-8"]);
     assert_refused(vec![b'#'; 10 << 20], &["too large"]);
     assert_refused(b"\0\0\0\0", &["line 1"]);

@@ -49,7 +49,6 @@ pub enum BusKind {
     Session,
     /// The bus of the machine.
     System,
-    /// None.
     Off,
 }
 
@@ -59,7 +58,7 @@ pub enum BusKind {
 pub enum HookEvent {
     /// A phrase was accepted.
     Detected,
-    /// One was refused.
+    /// A candidate was refused.
     Rejected,
     /// Somebody other than its owner said one.
     #[serde(rename = "other-voice")]
@@ -90,12 +89,12 @@ pub fn score<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error
     checked(deserializer, |score| (0.0..=5.0).contains(score), "a score between 0 and 5")
 }
 
-/// Seconds to keep.
+/// Seconds of pre-roll, 1 to 60.
 pub fn preroll<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     checked(deserializer, |seconds| (1..=60).contains(seconds), "whole seconds between 1 and 60")
 }
 
-/// Seconds to wait.
+/// Seconds that a hook may take, 1 to 3600.
 pub fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     checked(deserializer, |seconds| (1..=3600).contains(seconds), "whole seconds between 1 and 3600")
 }

@@ -38,7 +38,7 @@ mod tests {
     use crate::acoustics::telephone;
 
     #[test]
-    fn a_muffled_voice_never_passes_for_a_telephone() {
+    fn a_muffled_voice_is_no_telephone() {
         let mut random = fastrand::Rng::with_seed(1);
         // A voice that has 45 dB less in the upper half than in the lower, and 16 bits.
         let mut muffled: Vec<f32> =

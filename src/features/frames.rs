@@ -31,7 +31,6 @@ impl Frames {
         self.dim
     }
 
-    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.data.len().checked_div(self.dim).unwrap_or(0)
     }

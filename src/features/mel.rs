@@ -80,7 +80,6 @@ impl MelBank {
         Self { bands: (0..bands).map(build).collect() }
     }
 
-    /// Number of bands.
     pub(super) fn bands(&self) -> usize {
         self.bands.len()
     }

@@ -8,14 +8,14 @@ fn tone(seconds: f32, level: f32) -> Vec<f32> {
 }
 
 #[test]
-fn a_level_is_never_off_or_infinite() {
+fn levels_are_right_and_finite() {
     assert!((dbfs(&tone(1.0, -23.0)) + 23.0).abs() < 0.05);
     assert!(dbfs(&[1.0, -1.0, 1.0]).abs() < 1e-6);
     assert_eq!([dbfs(&[0.0; 100]), dbfs(&[])], [FLOOR_DBFS; 2]);
 }
 
 #[test]
-fn a_ratio_of_speech_to_noise_is_never_far_off_or_negative() {
+fn signal_to_noise_ratios_are_close_and_positive() {
     let speech = [tone(0.5, -50.0), tone(0.5, -20.0), tone(0.5, -50.0)].concat();
     assert!((snr_db(&speech) - 24.0).abs() < 1.0, "{}", snr_db(&speech));
     // Without a pause, without sound, without a frame.
@@ -25,7 +25,7 @@ fn a_ratio_of_speech_to_noise_is_never_far_off_or_negative() {
 }
 
 #[test]
-fn a_percentile_never_leaves_the_values() {
+fn percentiles_lie_within_the_values() {
     let of = |values: &[f32], fraction| percentile(&mut values.to_vec(), fraction);
     let values = [4.0, 1.0, 3.0, 2.0, 5.0];
     assert_eq!([0.0, 0.25, 0.5, 1.0].map(|fraction| of(&values, fraction)), [1.0, 2.0, 3.0, 5.0]);
@@ -35,12 +35,12 @@ fn a_percentile_never_leaves_the_values() {
 }
 
 #[test]
-fn frames_never_reach_beyond_the_samples() {
+fn frames_end_with_the_samples() {
     assert_eq!([0, 399, 400, 559, 560].map(|samples| frame_count(samples, WINDOW)), [0, 0, 1, 1, 2]);
 }
 
 #[test]
-fn normalising_never_divides_by_nothing() {
+fn constants_normalise_without_division_by_zero() {
     let mut frames = Frames::from_vec(2, vec![0.0, 0.0, 3.0, 4.0]);
     frames.normalise_rows();
     assert_eq!(frames.as_slice(), [0.0, 0.0, 0.6, 0.8]);

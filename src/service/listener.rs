@@ -9,11 +9,12 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::handoff::Handoff;
 use crate::audio::capture::{Capture, CaptureError, CaptureOptions, Health};
-use crate::audio::{SAMPLE_RATE, clock};
+use crate::audio::clock;
 use crate::control::{Answer, AudioStream, CommandError};
 use crate::engine::Engine;
 use crate::engine::event::{Event, EventKind, Timing};
 use crate::engine::rule::Rule;
+use crate::features::SAMPLE_RATE;
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;
 
@@ -22,7 +23,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// How often progress is reported.
 const PROGRESS: Duration = Duration::from_millis(250);
 /// Audio kept for an engine that is still being made, in samples (4 s).
-const WAITING: usize = 4 * SAMPLE_RATE as usize;
+const WAITING: usize = 4 * SAMPLE_RATE;
 
 /// What the supervisor tells the listener.
 pub enum Order {

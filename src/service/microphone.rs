@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::watch::{Watch, microphone_places};
-use crate::audio::SAMPLE_RATE;
 use crate::audio::capture::{Health, Retry};
+use crate::features::SAMPLE_RATE;
 
 /// Exact zeros for so long are no room, however quiet.
 const DEAD_AFTER: Duration = Duration::from_secs(5);

@@ -217,7 +217,7 @@ fn with_list_chunk(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn unusual_names_and_headers_never_hide_a_phrase() {
+fn unusual_names_and_headers_hide_no_phrase() {
     let place = Place::enrolled();
     let plain = place.wav("plain.wav", phrase());
     let whole = fs::read(&plain).unwrap();
@@ -269,7 +269,7 @@ fn bad_files(place: &Place) -> Vec<(PathBuf, &'static str)> {
 }
 
 #[test]
-fn a_bad_recording_never_hides_the_others_or_passes_in_silence() {
+fn a_bad_recording_is_named_and_the_others_are_heard() {
     let place = Place::enrolled();
     let bad = bad_files(&place);
     let good = [place.wav("first.wav", phrase()), place.wav("last.wav", phrase())];
@@ -287,7 +287,7 @@ fn a_bad_recording_never_hides_the_others_or_passes_in_silence() {
 }
 
 #[test]
-fn short_silent_and_clipped_recordings_are_never_errors() {
+fn short_silent_and_clipped_recordings_are_no_errors() {
     let place = Place::enrolled();
     let square = |n: usize| if n % 100 < 50 { 1.0 } else { -1.0 };
     let said = true_phrase().samples();
@@ -310,7 +310,7 @@ fn short_silent_and_clipped_recordings_are_never_errors() {
 }
 
 #[test]
-fn an_unwritable_output_is_never_taken_for_success() {
+fn an_unwritable_output_is_an_error() {
     let place = Place::enrolled();
     let recording = place.wav("phrase.wav", phrase());
     let full = || fs::File::options().write(true).open("/dev/full").unwrap();
@@ -331,7 +331,7 @@ fn an_unwritable_output_is_never_taken_for_success() {
 }
 
 #[test]
-fn foreign_files_and_other_formats_never_disturb_an_enrolment() {
+fn enrolment_ignores_foreign_files_and_accepts_other_formats() {
     let place = Place::new();
     let folder = place.path(OsStr::from_bytes(b"my takes \xe9"));
     fs::create_dir_all(folder.join("old.wav")).unwrap();
@@ -360,7 +360,7 @@ fn foreign_files_and_other_formats_never_disturb_an_enrolment() {
 }
 
 #[test]
-fn takes_that_cannot_be_used_never_leave_a_profile() {
+fn unusable_takes_leave_no_profile() {
     let place = Place::new();
     let takes: Vec<PathBuf> = (1..=5).map(take_path).collect();
     let with = |path: &Path| [&takes[..4], &[path.into()]].concat();
@@ -412,7 +412,7 @@ fn takes_that_cannot_be_used_never_leave_a_profile() {
 }
 
 #[test]
-fn listening_for_nobody_is_never_taken_for_success() {
+fn an_empty_store_is_reported() {
     let place = Place::new();
     let recording = place.wav("phrase.wav", phrase());
     place.detect([&recording]).fails_saying(&["no profiles in", "wakeword enroll"]);
@@ -424,7 +424,7 @@ fn listening_for_nobody_is_never_taken_for_success() {
 }
 
 #[test]
-fn wrong_usage_never_looks_like_failure_or_success() {
+fn wrong_usage_has_its_own_exit_status() {
     let place = Place::new();
     let runs: [&[&str]; 11] = [
         &[],
@@ -450,7 +450,7 @@ fn wrong_usage_never_looks_like_failure_or_success() {
 }
 
 #[test]
-fn a_wrong_configuration_is_never_guessed_at() {
+fn a_wrong_configuration_is_refused() {
     let place = Place::enrolled();
     let detect = |config: &Path| {
         let mut command = place.command(["detect", "x.wav", "--config"]);
@@ -473,7 +473,7 @@ fn a_wrong_configuration_is_never_guessed_at() {
 }
 
 #[test]
-fn a_link_to_nowhere_never_omits_a_line_of_a_batch() {
+fn a_dangling_link_is_a_refused_file_of_a_batch() {
     let place = Place::new();
     place.takes("dataset/P/enroll");
     place.wav("dataset/P/test/a.wav", phrase());
@@ -511,7 +511,7 @@ fn no_help_lacks_an_example() {
 }
 
 #[test]
-fn a_user_without_a_home_is_never_refused_what_needs_none() {
+fn commands_that_need_no_home_run_without_one() {
     let place = Place::new();
     let bare = |arguments: &[&str]| {
         let mut command = place.command(arguments);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_renamed_profile_is_never_lost_or_put_over_another() {
+fn renaming_keeps_every_profile() {
     let place = Place::enrolled();
     let before = place.run(["profiles", "show", "demo", "--json"]).json();
     place.run(["profiles", "rename", "demo", "anna"]).ends_with(0);
@@ -20,7 +20,7 @@ fn a_renamed_profile_is_never_lost_or_put_over_another() {
 }
 
 #[test]
-fn two_enrolments_at_once_never_overwrite_each_other() {
+fn simultaneous_enrolments_do_not_overwrite_each_other() {
     let place = Place::new();
     place.takes("takes");
     let start = |phrase: &str| {
@@ -40,7 +40,7 @@ fn two_enrolments_at_once_never_overwrite_each_other() {
 }
 
 #[test]
-fn an_unwritable_store_never_keeps_a_part_of_a_profile() {
+fn an_unwritable_store_keeps_no_part_of_a_profile() {
     let place = Place::new();
     let folder = place.takes("takes");
     let file = place.file("file", b"in the way");
@@ -60,7 +60,7 @@ fn an_unwritable_store_never_keeps_a_part_of_a_profile() {
 }
 
 #[test]
-fn a_full_disk_never_costs_the_old_profile() {
+fn a_full_disk_leaves_the_old_profile() {
     let place = Place::enrolled();
     place.takes("takes");
     let before = fs::read(place.store().join("demo.wakeword")).unwrap();
@@ -79,7 +79,7 @@ fn a_full_disk_never_costs_the_old_profile() {
 }
 
 #[test]
-fn a_profile_is_never_overwritten_or_placed_elsewhere_unasked() {
+fn profiles_are_overwritten_only_on_request() {
     let place = Place::enrolled();
     let folder = place.takes("takes");
     let file = place.store().join("demo.wakeword");
@@ -103,7 +103,7 @@ fn a_profile_is_never_overwritten_or_placed_elsewhere_unasked() {
 }
 
 #[test]
-fn a_damaged_profile_never_hides_the_others() {
+fn a_damaged_profile_is_named_and_the_others_listed() {
     let place = Place::enrolled();
     let whole = fs::read(place.store().join("demo.wakeword")).unwrap();
     let half = place.file("store/half.wakeword", &whole[..whole.len() / 2]);
@@ -133,7 +133,7 @@ fn a_damaged_profile_never_hides_the_others() {
 }
 
 #[test]
-fn a_profile_of_other_models_never_decides() {
+fn a_profile_of_other_models_is_refused() {
     let place = Place::new();
     let mut foreign = demo_profile().as_ref().clone();
     foreign.models = "0123456789abcdef".into();
@@ -146,7 +146,7 @@ fn a_profile_of_other_models_never_decides() {
 }
 
 #[test]
-fn a_store_that_others_may_read_never_decides() {
+fn a_store_readable_by_others_is_refused() {
     let place = Place::enrolled();
     let recording = place.wav("phrase.wav", phrase());
     let mode =
@@ -164,7 +164,7 @@ fn a_store_that_others_may_read_never_decides() {
 }
 
 #[test]
-fn a_key_given_by_systemd_never_leads_to_one_on_the_disk() {
+fn a_key_from_systemd_is_not_written_to_disk() {
     let place = Place::new();
     place.takes("takes");
     let key = place.file("credentials/wakeword.key", [9; 32]);
@@ -185,7 +185,7 @@ fn a_key_given_by_systemd_never_leads_to_one_on_the_disk() {
 }
 
 #[test]
-fn an_export_never_becomes_another_profile_elsewhere() {
+fn an_imported_profile_equals_the_exported_one() {
     let (here, there) = (Place::enrolled(), Place::new());
     let words = here.file("words", "five words or even more\nand a second line\n");
     let wrong = here.file("wrong", "five words or even less\n");
@@ -227,7 +227,7 @@ fn an_export_never_becomes_another_profile_elsewhere() {
 }
 
 #[test]
-fn an_export_made_with_other_models_never_comes_in() {
+fn an_export_of_other_models_is_refused() {
     let (here, there) = (Place::new(), Place::new());
     let mut foreign = demo_profile().as_ref().clone();
     foreign.models = "0123456789abcdef".into();

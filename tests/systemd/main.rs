@@ -78,7 +78,7 @@ fn analyze(of: &str, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn uninstalling_never_leaves_a_file_behind() {
+fn uninstalling_removes_every_file() {
     let folder = TempDir::new().unwrap();
     make("install", folder.path());
     assert!(files(folder.path()).len() > 12);
@@ -113,7 +113,7 @@ fn every_subcommand_has_a_man_page_and_documents_are_installed() {
 }
 
 #[test]
-fn systemd_never_finds_fault_with_a_unit() {
+fn systemd_accepts_the_units() {
     for of in ["user", "system"] {
         let output = analyze(of, &["verify"]);
         assert!(output.status.success() && output.stderr.is_empty(), "{of}: {output:?}");
@@ -121,7 +121,7 @@ fn systemd_never_finds_fault_with_a_unit() {
 }
 
 #[test]
-fn a_unit_never_allows_more_than_it_needs() {
+fn units_are_confined() {
     for of in ["user", "system"] {
         // 15 stands for an exposure of 1.5 of 10.
         let output = analyze(of, &["security", "--offline=true", "--threshold=15"]);
@@ -130,7 +130,7 @@ fn a_unit_never_allows_more_than_it_needs() {
 }
 
 #[test]
-fn a_bus_never_starts_a_unit_that_is_not_enabled() {
+fn the_bus_starts_only_enabled_units() {
     for (of, services) in [("user", "services"), ("system", "system-services")] {
         let unit =
             fs::read_to_string(installed(&format!("usr/local/lib/systemd/{of}/wakeword.service"))).unwrap();
@@ -205,7 +205,7 @@ impl Drop for Bus {
 }
 
 #[test]
-fn another_user_never_gets_the_name_on_the_system_bus() {
+fn only_the_service_user_may_own_the_bus_name() {
     let me = Command::new("id").arg("-un").output().unwrap();
     let me = String::from_utf8(me.stdout).unwrap();
     assert_eq!(Bus::start(me.trim()).request_name().trim(), "u 1");
@@ -228,7 +228,7 @@ fn in_service(state: &Path) -> Command {
 }
 
 #[test]
-fn the_sandbox_never_stops_detection() {
+fn detection_works_in_the_sandbox() {
     // Some service users cannot look into a temporary folder.
     for folder in [INSTALLED.path(), installed("usr").as_path()] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();

@@ -82,7 +82,7 @@ fn woken(home: &Home, monitor: &Path) -> String {
 }
 
 #[test]
-fn a_service_manager_never_lacks_an_answer() {
+fn the_service_manager_starts_reloads_and_restarts_the_daemon() {
     let home = Home::start();
     enrolled(&home.path("home/.local/share/wakeword/profiles"));
     let overrides = home.path("home/.config/systemd/user/wakeword.service.d");

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 
 use cpal::{SampleFormat, SupportedStreamConfigRange as Range};
 
-use crate::audio::{INPUT_RATES, SAMPLE_RATE};
+use crate::audio::{INPUT_RATES, OUTPUT_RATE};
 
 /// Which channels of a device are heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub(super) fn choose(offered: &[Range], choice: ChannelChoice) -> Option<Format>
     let candidate = |range: &Range| {
         let samples = SAMPLES.iter().position(|&format| format == range.sample_format())?;
         let rate = best_rate(range)?;
-        let from_best = if rate == SAMPLE_RATE { 0 } else { 1 + rate.abs_diff(48_000) };
+        let from_best = if rate == OUTPUT_RATE { 0 } else { 1 + rate.abs_diff(48_000) };
         let format = Format { rate, channels: range.channels(), samples: range.sample_format() };
         Some(((from_best, channels(range)?, samples), format))
     };
@@ -84,7 +84,7 @@ pub(super) fn choose(offered: &[Range], choice: ChannelChoice) -> Option<Format>
 fn best_rate(range: &Range) -> Option<u32> {
     let lowest = range.min_sample_rate().max(*INPUT_RATES.start());
     let highest = range.max_sample_rate().min(*INPUT_RATES.end());
-    let best = if (lowest..=highest).contains(&SAMPLE_RATE) { SAMPLE_RATE } else { 48_000 };
+    let best = if (lowest..=highest).contains(&OUTPUT_RATE) { OUTPUT_RATE } else { 48_000 };
     (lowest <= highest).then(|| best.clamp(lowest, highest))
 }
 

@@ -34,7 +34,7 @@ use self::intake::{Flow, Intake, Outlet};
 use self::microphone::{DEFAULT, Source};
 use self::patience::patiently;
 use super::clock::{SleepWatch, monotonic_us};
-use super::{Resampler, SAMPLE_RATE};
+use super::{OUTPUT_RATE, Resampler};
 
 /// A device that has delivered may pause no longer than this.
 const STALL: Duration = Duration::from_secs(1);
@@ -207,7 +207,7 @@ impl Capture {
         let lost = self.outlet.dropped() + self.outlet.missing();
         Health {
             overruns: self.outlet.overruns(),
-            lost_samples: lost * u64::from(SAMPLE_RATE) / rate,
+            lost_samples: lost * u64::from(OUTPUT_RATE) / rate,
             device_overruns: flow.xruns.load(Relaxed),
             dead_for: Duration::from_micros(flow.silent.load(Relaxed) * 1_000_000 / rate),
             stalled_for: self.stalled_for(),
@@ -221,7 +221,7 @@ impl Capture {
     /// read, and early by it for the seconds in which the clock has not yet told of it. Meaningless
     /// before the first audio.
     pub fn heard_us(&self) -> u64 {
-        self.outlet.heard_us(self.returned as f64, SAMPLE_RATE)
+        self.outlet.heard_us(self.returned as f64, OUTPUT_RATE)
     }
 
     fn has_delivered(&self) -> bool {

@@ -27,11 +27,8 @@ pub enum ChunkError {
          {phrase_s:.2} s; use at least {needed_s:.2} s"
     )]
     TooShort {
-        /// Asked for.
         chunk_s: f64,
-        /// Asked for.
         stride_s: f64,
-        /// The longest take.
         phrase_s: f64,
         /// What would do.
         needed_s: f64,

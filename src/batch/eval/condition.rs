@@ -14,7 +14,7 @@ use crate::features::level::{level_gain, noise_gain};
 /// A way to hear recordings.
 #[derive(Clone)]
 pub enum Condition {
-    /// As they are.
+    /// Unchanged.
     Clean,
     /// With noise in which speech stands out by so many dB.
     Noise(Arc<Noises>, f32),
@@ -28,7 +28,7 @@ pub enum Condition {
     Level(f32),
 }
 
-/// Noises to mix in.
+/// Recordings of noise, 16 kHz mono.
 pub struct Noises {
     beds: Vec<Vec<f32>>,
     seed: u64,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_never_misses_its_level_for_the_pauses_around_the_speech() {
+    fn noise_is_mixed_relative_to_active_speech() {
         for (pause, snr) in [(0, 10.0), (3, 10.0), (9, 0.0)] {
             let clean = [tone(1, 0.2), vec![0.0; pause * 16_000]].concat();
             let bed: Vec<f32> = (0..7_919).map(|n| ((n * n % 997) as f32 / 997.0 - 0.5) * 0.1).collect();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_in_a_room_never_echoes_and_never_misses_its_level() {
+    fn noise_in_a_room_is_dry_and_at_its_level() {
         let noises = Arc::new(Noises { beds: vec![tone(2, 0.1)], seed: 1 });
         let rooms = Arc::new(Rooms::new(0.3, 1));
         let heard = |condition: Condition| {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_never_depends_on_the_pauses_and_a_far_voice_never_keeps_more_than_its_bits() {
+    fn levels_are_of_active_speech_in_sixteen_bits() {
         for pause in [0, 9] {
             let mut samples = [tone(1, 0.2), vec![0.0; pause * 16_000]].concat();
             Condition::Level(-50.0).apply("a", &mut samples);

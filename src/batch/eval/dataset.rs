@@ -40,12 +40,7 @@ pub struct Segment {
 pub enum DatasetError {
     /// The system refused.
     #[error("{path}: {source}")]
-    Io {
-        /// File or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     /// There are no recordings.
     #[error(
         "{0}.tsv: not there, and {0}/ holds no table; a split is SPLIT.tsv beside SPLIT.flac or .wav, or a folder of such pairs"
@@ -60,11 +55,9 @@ pub enum DatasetError {
     /// A line of a table that cannot be used.
     #[error("{path}:{line}: {reason}")]
     Line {
-        /// The table.
         path: PathBuf,
         /// Counted from one.
         line: usize,
-        /// What is wrong.
         reason: String,
     },
     /// More than one phrase to accept, for one enrolment.
@@ -72,13 +65,10 @@ pub enum DatasetError {
         "{path}:{line}: {found:?} is to be accepted, and elsewhere {phrase:?}; an enrolment has one phrase"
     )]
     Phrases {
-        /// The table.
         path: PathBuf,
         /// Counted from one.
         line: usize,
-        /// Here.
         found: String,
-        /// Before.
         phrase: String,
     },
 }

@@ -17,19 +17,19 @@ use crate::profile::Profile;
 pub struct Answer {
     /// Its verdicts, in order; none if nothing came near the phrase. Those of a clip that woke it are of the whole clip.
     pub verdicts: Vec<Event>,
-    /// Whether it woke.
+    /// Whether the engine accepted the clip.
     pub accepted: bool,
 }
 
 /// Listens to the trials of a task.
-pub struct Listener {
+pub struct Decider {
     engine: Engine,
     /// Accepts nothing. An engine that wakes listens no further: its score is the first that sufficed, not the highest.
     patient: Engine,
     rule: Rule,
 }
 
-impl Listener {
+impl Decider {
     /// Listens for `profiles` by `rule`.
     pub fn new(models: Arc<Models>, profiles: &[Arc<Profile>], rule: &Rule) -> Self {
         let patient = Rule { threshold: f32::INFINITY, ..rule.clone() };
@@ -72,13 +72,10 @@ fn listen(engine: &mut Engine, samples: &[f32]) -> Answer {
 
 /// One trial and what became of it.
 pub struct Decision<'a> {
-    /// Whose enrolment.
     pub task: &'a Task,
     /// Length of the phrase in its takes in seconds, their median; 0 without a profile.
     pub seconds: f32,
-    /// The clip.
     pub trial: &'a Trial,
-    /// What the engine said.
     pub answer: Answer,
 }
 

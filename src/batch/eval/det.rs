@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Points that are kept of a curve.
-const MOST: usize = 100;
+const MAX_POINTS: usize = 100;
 
 /// The error rates at one threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -52,8 +52,9 @@ impl Det {
                 points.push(point);
             }
         }
-        if points.len() > MOST {
-            points = (0..MOST).map(|index| points[index * (points.len() - 1) / (MOST - 1)]).collect();
+        if points.len() > MAX_POINTS {
+            points =
+                (0..MAX_POINTS).map(|index| points[index * (points.len() - 1) / (MAX_POINTS - 1)]).collect();
         }
         Some(Self { operating_point: at(threshold), points })
     }
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_never_differs_from_one_counted_by_hand() {
+    fn a_curve_equals_one_counted_by_hand() {
         let genuine = vec![5.0, 1.0, 3.0, 2.0];
         let impostors = vec![2.5, 0.0, f32::NEG_INFINITY, 2.0];
         let det = Det::of(genuine, impostors, 2.25).unwrap();
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_found_is_never_accepted() {
+    fn clips_without_a_score_are_accepted_at_no_threshold() {
         let nothing = f32::NEG_INFINITY;
         let det = Det::of(vec![nothing, 2.0], vec![nothing, nothing], 1.0).unwrap();
         assert_eq!(det.points, [point(2.0, 0.0, 0.5)]);
@@ -89,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_curve_never_loses_its_ends() {
+    fn a_thinned_curve_keeps_its_ends() {
         let genuine: Vec<f32> = (0..10_000).map(|n| n as f32).collect();
         let impostors = genuine.iter().map(|score| score - 5_000.5).collect();
         let points = Det::of(genuine, impostors, 0.0).unwrap().points;
-        assert_eq!(points.len(), MOST);
-        assert_eq!((points[0].miss_rate, points[MOST - 1].false_alarm_rate), (0.0, 0.0));
+        assert_eq!(points.len(), MAX_POINTS);
+        assert_eq!((points[0].miss_rate, points[MAX_POINTS - 1].false_alarm_rate), (0.0, 0.0));
         assert!(points.windows(2).all(|two| two[0].threshold < two[1].threshold));
     }
 }

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_seen_is_never_taken_for_nothing_to_come() {
+    fn rate_bounds_agree_with_published_tables() {
         // Tables of the chi-squared distribution: half its 95 % quantile with 2 (n + 1) degrees of freedom.
         for (events, bound) in [(0, 2.9957), (1, 4.7439), (4, 9.1535), (10, 16.9622)] {
             assert!((rate_bound(events) - bound).abs() < 1e-3, "{events}: {}", rate_bound(events));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_equal_error_rate_never_depends_on_the_scale_of_the_scores() {
+    fn equal_error_rates_do_not_depend_on_scale() {
         assert_eq!(equal_error_rate(&[], &[1.0]), None);
         assert_eq!(equal_error_rate(&[2.0, 3.0], &[0.0, 1.0]), Some(0.0));
         let (genuine, impostors) = ([1.0, 3.0, 4.0, 5.0], [f32::NEG_INFINITY, 0.0, 0.5, 2.0]);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_never_counts_the_clips_of_a_speaker_as_independent() {
+    fn intervals_resample_groups_not_clips() {
         let same: Vec<(&str, f64)> = (0..1000).map(|n| (["a", "b"][n % 2], (n % 2) as f64)).collect();
         assert_eq!(interval(&same), (0.0, 1.0));
         let (low, high) = interval(&[("a", 0.5), ("b", 0.5)]);

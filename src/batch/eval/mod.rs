@@ -23,11 +23,8 @@ use crate::profile::Profile;
 
 /// Everything that decides on a recording.
 pub struct Detector {
-    /// Shared.
     pub models: Arc<Models>,
-    /// Whom to listen for.
     pub profile: Arc<Profile>,
-    /// When to accept.
     pub rule: Rule,
 }
 

@@ -11,7 +11,7 @@ pub const NONE: &str = "none";
 pub struct Outcome {
     /// Whether it should be accepted.
     pub target: bool,
-    /// Whether it was.
+    /// Whether the engine accepted it.
     pub accepted: bool,
 }
 
@@ -34,26 +34,26 @@ pub fn outcomes(segments: &[Segment], events: &[Event]) -> Vec<Outcome> {
     outcomes
 }
 
-/// Samples that they share.
+/// Samples at 16 kHz that both cover.
 fn overlap(segment: &Segment, heard: &Event) -> u64 {
     segment.samples.end.min(heard.end).saturating_sub(segment.samples.start.max(heard.start))
 }
 
-/// Rates of outcomes.
+/// Error rates of outcomes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rates {
+pub struct OutcomeRates {
     /// Share of wrong outcomes: the word error rate of one-word texts.
     pub word_error_rate: f64,
     /// Letters to change in all texts, by letters of the true ones.
     pub character_error_rate: f64,
     /// Share of the phrases that were not accepted.
     pub miss_rate: f64,
-    /// Acceptances of anything else.
+    /// Acceptances of anything but the phrase.
     pub false_accepts: usize,
 }
 
-impl Rates {
-    /// Rates of `outcomes` whose phrase is written `token`. Without any outcome, nothing is wrong.
+impl OutcomeRates {
+    /// Error rates of `outcomes` whose phrase is written `token`. Without any outcome, nothing is wrong.
     pub fn of(outcomes: &[Outcome], token: &str) -> Self {
         let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
         let (missed, false_accepts) =

@@ -13,7 +13,6 @@ use crate::engine::rule::Rule;
 /// The trade-off between misses and false alarms, over all clips together.
 #[derive(Debug, serde::Serialize)]
 pub struct Curves {
-    /// With all negatives.
     pub all: Option<Det>,
     /// With one kind of negative.
     pub by_kind: BTreeMap<Kind, Option<Det>>,
@@ -42,11 +41,8 @@ impl Curves {
 /// What came of the trials in one condition.
 #[derive(serde::Serialize)]
 pub struct Results<'a> {
-    /// Its name.
     pub condition: String,
-    /// Error rates.
-    pub rates: Rates,
-    /// Error rates at other thresholds.
+    pub rates: ErrorRates,
     pub det: Curves,
     /// Those of a task lie together.
     #[serde(skip)]
@@ -56,7 +52,7 @@ pub struct Results<'a> {
 impl<'a> Results<'a> {
     /// Sums up `decisions` by `rule`.
     pub fn new(condition: String, decisions: Vec<Decision<'a>>, rule: &Rule) -> Self {
-        let (rates, det) = (Rates::of(&decisions, rule), Curves::of(&decisions, rule));
+        let (rates, det) = (ErrorRates::of(&decisions, rule), Curves::of(&decisions, rule));
         Self { condition, rates, det, decisions }
     }
 }
@@ -79,11 +75,8 @@ impl Coverage {
 /// A rate with its 95 % interval by bootstrap over owners.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Estimate {
-    /// Its value.
     pub value: f64,
-    /// Lower end.
     pub low: f64,
-    /// Upper end.
     pub high: f64,
 }
 
@@ -104,7 +97,6 @@ const LENGTHS: [f32; 4] = [0.65, 0.85, 1.2, f32::INFINITY];
 pub struct Length {
     /// The phrase is shorter, in seconds; `None` for the longest.
     pub below_s: Option<f32>,
-    /// Tasks.
     pub tasks: usize,
     /// Mean over these tasks, as are the others.
     pub score: f64,
@@ -114,16 +106,15 @@ pub struct Length {
     pub false_alarm_rate: f64,
 }
 
-/// Rates over many decisions.
+/// Error rates over many decisions.
 #[derive(Debug, serde::Serialize)]
-pub struct Rates {
-    /// Trials.
+pub struct ErrorRates {
     pub trials: usize,
     /// Miss rate + 9 x false-alarm rate, mean over tasks.
     pub score: Estimate,
-    /// Mean over tasks.
+    /// Share of the positives that were refused, mean over tasks.
     pub miss_rate: Estimate,
-    /// Mean over tasks.
+    /// Share of the negatives that were accepted, mean over tasks.
     pub false_alarm_rate: Estimate,
     /// Share accepted of each kind of negative, over all tasks together.
     pub by_kind: BTreeMap<Kind, Estimate>,
@@ -137,8 +128,8 @@ pub struct Rates {
     pub speaker_equal_error_rate: Option<f64>,
 }
 
-impl Rates {
-    /// Rates of `decisions` by `rule`; those of a task lie together.
+impl ErrorRates {
+    /// Error rates of `decisions` by `rule`; those of a task lie together.
     pub fn of(decisions: &[Decision<'_>], rule: &Rule) -> Self {
         let by_task = decisions.chunk_by(|a, b| a.task.name == b.task.name);
         let scores: Vec<(&Decision<'_>, Score)> = by_task

@@ -9,19 +9,18 @@ use crate::engine::event::Event;
 /// What was accepted in one recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
-    /// Its path.
     pub file: String,
     /// Hours heard, of all profiles together.
     pub profile_hours: f64,
-    /// In their order.
+    /// In the order of the recording.
     pub false_accepts: Vec<Event>,
     /// How many there would be if everybody had the owner's voice: what the words alone let in.
     pub with_any_voice: usize,
 }
 
-/// All recordings together.
+/// False accepts in all recordings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct StreamsReport {
     /// Which part of the recordings.
     pub shard: Shard,
     /// Whether the run was ended before all was heard.
@@ -32,7 +31,6 @@ pub struct Report {
     pub profiles: usize,
     /// Hours heard, of all profiles together.
     pub profile_hours: f64,
-    /// Their number.
     pub false_accepts: usize,
     /// `None` where nothing was heard.
     pub false_accepts_per_hour: Option<f64>,
@@ -42,7 +40,7 @@ pub struct Report {
     pub interval_per_hour: Option<[f64; 2]>,
     /// How many there would be if everybody had the owner's voice.
     pub with_any_voice: usize,
-    /// The same an hour.
+    /// The same per hour; `None` where nothing was heard.
     pub with_any_voice_per_hour: Option<f64>,
 }
 
@@ -60,13 +58,13 @@ pub enum MergeError {
     Profiles(usize, usize),
 }
 
-impl Report {
+impl StreamsReport {
     /// Sums up `recordings`.
     pub fn new(shard: Shard, partial: bool, recordings: Vec<Recording>, profiles: usize) -> Self {
         let profile_hours = recordings.iter().map(|one| one.profile_hours).sum();
         let false_accepts = recordings.iter().map(|one| one.false_accepts.len()).sum();
         let with_any_voice = recordings.iter().map(|one| one.with_any_voice).sum();
-        let rates = Rates::of(false_accepts, profile_hours);
+        let rates = EventRate::of(false_accepts, profile_hours);
         Self {
             shard,
             partial,
@@ -78,7 +76,7 @@ impl Report {
             upper_bound_per_hour: rates.map(|rates| rates.most),
             interval_per_hour: rates.map(|rates| rates.interval),
             with_any_voice,
-            with_any_voice_per_hour: Rates::of(with_any_voice, profile_hours).map(|rates| rates.found),
+            with_any_voice_per_hour: EventRate::of(with_any_voice, profile_hours).map(|rates| rates.found),
         }
     }
 
@@ -98,16 +96,16 @@ impl Report {
 
 /// What a count says about a rate per hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rates {
-    /// As counted.
+pub struct EventRate {
+    /// Count per hour.
     pub found: f64,
-    /// The highest that would still show so few.
+    /// The highest that would still show so few (one-sided 95 %, Poisson), per hour.
     pub most: f64,
     /// 95 %, two-sided.
     pub interval: [f64; 2],
 }
 
-impl Rates {
+impl EventRate {
     /// Those of `count` in `hours`; `None` where nothing was heard.
     pub fn of(count: usize, hours: f64) -> Option<Self> {
         let (low, high) = rate_interval(count);

@@ -10,26 +10,13 @@ use crate::text::without_mark;
 pub enum TableError {
     /// The system refused.
     #[error("{path}: {source}")]
-    Io {
-        /// The table.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     /// A column is missing.
     #[error("{path}: no column {column:?} in its first line; needed are {needed}")]
-    Column {
-        /// The table.
-        path: PathBuf,
-        /// What is missing.
-        column: &'static str,
-        /// All that are needed.
-        needed: String,
-    },
+    Column { path: PathBuf, column: &'static str, needed: String },
     /// A line is too short.
     #[error("{path}:{line}: fewer fields than the first line has titles")]
     Short {
-        /// The table.
         path: PathBuf,
         /// Counted from one.
         line: usize,

@@ -59,7 +59,6 @@ pub struct Task {
     pub name: String,
     /// Whose voice is enrolled: several tasks may share an owner.
     pub owner: String,
-    /// Enrolment recordings.
     pub enroll: Vec<PathBuf>,
     /// Sorted by file.
     pub trials: Vec<Trial>,
@@ -68,33 +67,23 @@ pub struct Task {
 /// One clip to decide on.
 #[derive(Debug)]
 pub struct Trial {
-    /// Recording.
     pub path: PathBuf,
-    /// What the clip is.
     pub kind: Kind,
 }
 
 /// Trials that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialsError {
-    /// The folders.
     #[error(transparent)]
     Dataset(#[from] autokws::DatasetError),
-    /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
     /// A clip without a label.
     #[error("{path}: nothing says what it is: {hint}")]
-    Unlabelled {
-        /// The clip.
-        path: PathBuf,
-        /// What to do.
-        hint: &'static str,
-    },
+    Unlabelled { path: PathBuf, hint: &'static str },
     /// A line of the table that contradicts the folders or an earlier line.
     #[error("{path}:{line}: {reason}")]
     Line {
-        /// The table.
         path: PathBuf,
         /// Counted from one.
         line: usize,
@@ -143,7 +132,6 @@ pub fn tasks(
 /// What a table says of the tasks in it.
 #[derive(Default)]
 struct TrialTable {
-    /// By task.
     owners: HashMap<OsString, String>,
     /// By task and file, with the number of the line.
     kinds: HashMap<(OsString, OsString), (usize, Kind)>,

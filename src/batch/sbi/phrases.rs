@@ -1,4 +1,6 @@
 //! Which of many enrolled phrases a short recording holds.
+//!
+//! Weights and threshold were chosen on the lists of docs/challenges.md, which `enroll/challenge/sbi/evaluate.py` runs.
 
 use std::collections::BTreeMap;
 

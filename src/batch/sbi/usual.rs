@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_voice_is_measured_by_its_own_takes_and_a_stranger_by_all() {
+    fn known_voices_are_measured_by_their_own_takes() {
         let voice = |place: usize| -> Vec<f32> { (0..192).map(|i| f32::from(i == place)).collect() };
         let (clear, muffled, stranger) = (voice(0), voice(1), voice(2));
         let usual = Usual::new(vec![(&clear, 0.6), (&clear, 0.6), (&muffled, 0.3), (&muffled, 0.3)]);

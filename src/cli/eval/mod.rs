@@ -14,13 +14,14 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use serde_json::json;
-use wakeword::audio::{FileSource, SAMPLE_RATE};
+use wakeword::audio::FileSource;
 use wakeword::batch::eval::Detector;
 use wakeword::batch::eval::chunks::Chunks;
 use wakeword::batch::eval::dataset::Dataset;
-use wakeword::batch::eval::outcome::{self, Outcome as Decision, Rates};
+use wakeword::batch::eval::outcome::{self, Outcome as Decision, OutcomeRates};
 use wakeword::batch::write_whole;
 use wakeword::enroll::takes;
+use wakeword::features::SAMPLE_RATE;
 use wakeword::profile::Profile;
 
 use super::{Context, Outcome};
@@ -128,7 +129,7 @@ fn recordings(context: &Context, args: &RecordingsArgs, takes: Option<&Path>) ->
         let started = Instant::now();
         let events = detector.streamed(&samples);
         busy += started.elapsed().as_secs_f64();
-        seconds += samples.len() as f64 / f64::from(SAMPLE_RATE);
+        seconds += samples.len() as f64 / SAMPLE_RATE as f64;
         let others = [
             ("whole", Some(detector.whole(&samples))),
             ("in chunks", chunks.map(|chunks| chunks.detect(&detector, &samples))),
@@ -142,7 +143,7 @@ fn recordings(context: &Context, args: &RecordingsArgs, takes: Option<&Path>) ->
         decisions.extend(outcome::outcomes(&recording.segments, &events));
     }
 
-    let rates = Rates::of(&decisions, &dataset.token);
+    let rates = OutcomeRates::of(&decisions, &dataset.token);
     let name = format!("{}_{folder}_{}", args.dataset.trim_end_matches('/').replace('/', "_"), args.split);
     write_files(&name, &rates, args.log_outputs.then_some(&decisions[..]), &dataset.token)?;
     let line = json!({
@@ -171,7 +172,12 @@ fn read(path: &Path) -> Result<Vec<f32>, wakeword::audio::AudioError> {
 }
 
 /// The files are those that programs for speech recognition write: their readers know no other form.
-fn write_files(name: &str, rates: &Rates, decisions: Option<&[Decision]>, token: &str) -> anyhow::Result<()> {
+fn write_files(
+    name: &str,
+    rates: &OutcomeRates,
+    decisions: Option<&[Decision]>,
+    token: &str,
+) -> anyhow::Result<()> {
     let write = |file: String, text: &str| {
         write_whole(&PathBuf::from(&file), text.as_bytes()).with_context(|| file.clone())
     };

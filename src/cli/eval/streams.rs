@@ -8,13 +8,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use wakeword::audio::{AudioError, SAMPLE_RATE};
-use wakeword::batch::eval::streams::{Recording, Report};
+use wakeword::audio::AudioError;
+use wakeword::batch::eval::streams::{Recording, StreamsReport};
 use wakeword::batch::shard::Shard;
 use wakeword::batch::{check_writable, hear_until, write_whole};
 use wakeword::engine::Engine;
 use wakeword::engine::event::Event;
 use wakeword::engine::rule::Rule;
+use wakeword::features::SAMPLE_RATE;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
 
@@ -83,7 +84,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let interrupted = if heard.iter().any(|one| one.cut) { interrupt.signal() } else { None };
     let broken = heard.iter().any(|one| one.error.is_some());
     let recordings = heard.into_iter().map(|one| one.recording).collect();
-    let report = Report::new(args.shard, interrupted.is_some(), recordings, profiles.len());
+    let report = StreamsReport::new(args.shard, interrupted.is_some(), recordings, profiles.len());
     if let Some(path) = &args.report {
         let text = report::streams::html(&context.rule(), &report);
         write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
@@ -128,7 +129,7 @@ fn listen(
         by_words.hear(&event);
         false_accepts.extend(Some(event).filter(Event::is_detected));
     });
-    let profile_hours = samples as f64 / f64::from(SAMPLE_RATE) / 3600.0 * profiles.len() as f64;
+    let profile_hours = samples as f64 / SAMPLE_RATE as f64 / 3600.0 * profiles.len() as f64;
     let recording = Recording {
         file: file.to_string_lossy().into_owned(),
         profile_hours,
@@ -165,7 +166,7 @@ impl WordsAlone<'_> {
     }
 }
 
-pub fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+pub fn print(report: &StreamsReport, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string(report)?)?;

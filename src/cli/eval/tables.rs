@@ -1,7 +1,7 @@
 //! Tables of results, for the terminal and for reports.
 
 use wakeword::batch::eval::rates::{Estimate, Results};
-use wakeword::batch::eval::streams::{Rates, Report};
+use wakeword::batch::eval::streams::{EventRate, StreamsReport};
 use wakeword::batch::eval::trials::Kind;
 
 /// Titles and rows of the table of results, one row a condition.
@@ -66,11 +66,11 @@ pub const SOURCES: [&str; 8] = [
 ];
 
 /// Counts and rates of each recording and of all.
-pub fn sources(report: &Report) -> Vec<Vec<String>> {
+pub fn sources(report: &StreamsReport) -> Vec<Vec<String>> {
     let row = |name: &str, [count, any]: [usize; 2], hours: f64| {
-        let rates = [count, any].map(|count| Rates::of(count, hours));
-        let text = |rates: Option<Rates>, part: fn(Rates) -> String| rates.map_or("-".into(), part);
-        let found = |rates: Rates| format!("{:.3}", rates.found);
+        let rates = [count, any].map(|count| EventRate::of(count, hours));
+        let text = |rates: Option<EventRate>, part: fn(EventRate) -> String| rates.map_or("-".into(), part);
+        let found = |rates: EventRate| format!("{:.3}", rates.found);
         vec![
             name.into(),
             format!("{hours:.2}"),

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use wakeword::acoustics::room::Rooms;
 use wakeword::batch::eval::condition::{Condition, Noises};
-use wakeword::batch::eval::decision::{Decision, Listener};
+use wakeword::batch::eval::decision::{Decider, Decision};
 use wakeword::batch::eval::rates::{Coverage, Results};
 use wakeword::batch::eval::trials::{self, Task};
 use wakeword::batch::{autokws, check_writable, write_whole};
@@ -207,7 +207,7 @@ impl Run {
         let profile = autokws::enrol(&self.models, &task.enroll, &warn).map(Arc::new);
         let takes = profile.iter().flat_map(|profile| &profile.takes);
         let seconds = median(&takes.map(|take| take.seconds).collect::<Vec<_>>());
-        let mut listener = Listener::new(self.models.clone(), profile.as_slice(), &self.rule);
+        let mut decider = Decider::new(self.models.clone(), profile.as_slice(), &self.rule);
         let mut decided = Vec::new();
         for condition in &self.conditions {
             let mut decisions = Vec::new();
@@ -215,7 +215,7 @@ impl Run {
                 if self.interrupt.asked() {
                     return None;
                 }
-                match listener.answer(task, &trial.path, condition) {
+                match decider.answer(task, &trial.path, condition) {
                     Ok(answer) => decisions.push(Decision { task, seconds, trial, answer }),
                     Err(error) => warn(format!("{error}; left out")),
                 }

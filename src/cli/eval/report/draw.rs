@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_never_differs_from_tables_of_the_normal_distribution() {
+    fn the_axis_agrees_with_tables_of_the_normal_distribution() {
         for (rate, deviate) in
             [(0.5, 0.0), (0.0005, -3.2905), (0.01, -2.3263), (0.2, -0.8416), (0.95, 1.6449)]
         {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_never_promises_what_no_threshold_reaches() {
+    fn a_curve_has_only_points_that_thresholds_reach() {
         let line = |ends| Det::of(vec![1.0, 3.0], vec![0.0, 2.0], 1.0).map(|det| steps(&det, ends));
         let corners = [(1.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5), (0.0, 1.0)];
         assert_eq!(line((1.0, 1.0)).as_deref(), Some(&corners[..]));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distribution_never_loses_what_lies_beyond_its_edges() {
+    fn the_outer_bins_hold_what_lies_beyond() {
         let shares = histogram(&[-90.0, 1.55, 1.65, 90.0, f32::NEG_INFINITY], 1.6);
         let filled: Vec<(usize, f64)> =
             shares.into_iter().enumerate().filter(|(_, share)| *share > 0.0).collect();

@@ -58,7 +58,6 @@ impl Page {
         let _ = writeln!(self.0, "<p class=\"warning\" role=\"note\">{}</p>", escape(text));
     }
 
-    /// Begins a section.
     pub fn section(&mut self, title: &str) {
         let _ = writeln!(self.0, "<h2>{}</h2>", escape(title));
     }
@@ -103,7 +102,7 @@ impl Page {
         self.0.push_str("</div>\n");
     }
 
-    /// All of it.
+    /// The HTML of the whole page.
     pub fn finish(self) -> String {
         self.0 + "</body>\n</html>\n"
     }
@@ -111,13 +110,10 @@ impl Page {
 
 /// A picture with what is around it.
 pub struct Figure {
-    /// Above.
     pub title: String,
-    /// The picture.
     pub svg: String,
     /// What the curves are, in the order of [`COLOURS`].
     pub legend: Vec<String>,
-    /// Below.
     pub caption: String,
 }
 
@@ -157,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_never_becomes_part_of_the_page() {
+    fn names_are_escaped() {
         let name = "<b>&\"'</b>";
         let mut page = Page::new(name);
         page.text(name);

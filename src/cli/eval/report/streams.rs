@@ -1,6 +1,6 @@
 //! The report of `wakeword eval streams`.
 
-use wakeword::batch::eval::streams::Report;
+use wakeword::batch::eval::streams::StreamsReport;
 use wakeword::engine::rule::Rule;
 
 use super::page::Page;
@@ -8,8 +8,8 @@ use super::{EVIDENCE, evidence};
 use crate::cli::eval::tables::{SOURCES, sources};
 use crate::cli::output;
 
-/// The whole page.
-pub fn html(rule: &Rule, report: &Report) -> String {
+/// The report as one page of HTML.
+pub fn html(rule: &Rule, report: &StreamsReport) -> String {
     let mut page = Page::new("False accepts in long recordings");
     if report.partial {
         page.warning("Partial: the run was ended before all was heard.");

@@ -14,7 +14,7 @@ use super::page::{Figure, Page};
 use super::{EVIDENCE, evidence};
 use crate::cli::eval::tables::{LENGTHS, lengths, summary};
 
-/// The whole page.
+/// The report as one page of HTML.
 pub fn html(
     dataset: &Path,
     rule: &Rule,
