@@ -29,6 +29,10 @@ pub enum AudioErrorKind {
     NotAFile,
     #[error("is neither WAV nor FLAC; convert it, for example with `ffmpeg -i INPUT OUTPUT.flac`")]
     NotAudio,
+    #[error(
+        "is a recording of the format {0}, and only WAV and FLAC are read; convert it: `ffmpeg -i INPUT OUTPUT.flac`"
+    )]
+    Foreign(&'static str),
     #[error("holds no audio; record it again")]
     Empty,
     #[error("has an unusable header: {0}; save it again as 16-bit WAV or FLAC")]

@@ -1,12 +1,12 @@
 //! A WAV or FLAC file as a stream of 16 kHz mono blocks.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::flac::FlacReader;
 use super::wav::WavReader;
-use super::{AudioError, AudioErrorKind, MAX_CHANNELS, OUTPUT_RATE, Resampler};
+use super::{AudioError, AudioErrorKind, MAX_CHANNELS, OUTPUT_RATE, Resampler, foreign, tags};
 
 /// A frame counts as clipped when a channel reaches this, full scale being 1.
 const CLIP_LEVEL: f32 = 0.99;
@@ -101,7 +101,7 @@ impl FileSource {
     /// end.
     ///
     /// A file that is cut short, damaged, or not finite somewhere gives all samples before that
-    /// point first, then its error once, then false.
+    /// point first, then its error once, then false; so does one whose channels cancel out, at its end.
     pub fn read(&mut self, out: &mut Vec<f32>) -> Result<bool, AudioError> {
         let more = match std::mem::replace(&mut self.state, State::Done) {
             State::Reading => self.advance(out),
@@ -171,23 +171,27 @@ impl Decoder {
             return Err(AudioErrorKind::NotAFile);
         }
         let mut file = File::open(path)?;
+        let start = tags::start(&mut file)?;
+        file.seek(SeekFrom::Start(start))?;
         let mut head = Vec::with_capacity(12);
         (&mut file).take(12).read_to_end(&mut head)?;
         match head[..] {
             [] => Err(AudioErrorKind::Empty),
-            [b'R', b'I', b'F', b'F', s0, s1, s2, s3, b'W', b'A', b'V', b'E'] => {
-                let wav = WavReader::open(file, u32::from_le_bytes([s0, s1, s2, s3]))?;
+            [b'R', b'I', b'F', b'F', s0, s1, s2, s3, b'W', b'A', b'V', b'E']
+            | [b'R', b'F', b'6', b'4', s0, s1, s2, s3, b'W', b'A', b'V', b'E']
+            | [b'B', b'W', b'6', b'4', s0, s1, s2, s3, b'W', b'A', b'V', b'E'] => {
+                let wav = WavReader::open(file, start + 12, u32::from_le_bytes([s0, s1, s2, s3]))?;
                 let (rate, channels, frames) = (wav.rate(), wav.channels(), Some(wav.frames()));
                 Ok((Self::Wav(wav), FileInfo { format: "WAV", rate, channels, frames }))
             }
             [b'f', b'L', b'a', b'C', ..] => {
-                file.rewind()?;
-                let flac = FlacReader::open(file)?;
+                let flac = FlacReader::open(file, start + 4)?;
                 let (rate, channels, frames) = (flac.rate(), flac.channels(), flac.frames());
                 let flac = Self::Flac(Box::new(flac));
                 Ok((flac, FileInfo { format: "FLAC", rate, channels, frames }))
             }
-            _ => Err(AudioErrorKind::NotAudio),
+            // Other formats have such tags too, MP3 foremost.
+            _ => Err(foreign::name(&head).map_or(AudioErrorKind::NotAudio, AudioErrorKind::Foreign)),
         }
     }
 

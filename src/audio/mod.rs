@@ -7,8 +7,10 @@ pub mod clock;
 mod error;
 mod file;
 mod flac;
+mod foreign;
 pub mod playback;
 mod resample;
+mod tags;
 mod wav;
 
 #[cfg(test)]
@@ -17,6 +19,7 @@ mod tests;
 pub use capture::{Capture, CaptureError, CaptureOptions, ChannelChoice};
 pub use error::{AudioError, AudioErrorKind};
 pub use file::{Clip, FileInfo, FileSource, read_clip};
+pub use foreign::is_foreign;
 pub use resample::Resampler;
 
 use crate::features::SAMPLE_RATE;

@@ -2,7 +2,8 @@
 //!
 //! Read here rather than by symphonia because a header written to a pipe (sizes 0 or all ones) and
 //! a header that lies are both everyday cases that have to be told apart.
-//! Layout: Microsoft/IBM, "Multimedia Programming Interface and Data Specifications 1.0" (1991).
+//! Layout: Microsoft/IBM, "Multimedia Programming Interface and Data Specifications 1.0" (1991); beyond 4 GiB
+//! ITU-R BS.2088 (BW64, formerly RF64), whose `ds64` chunk holds the true size of the audio.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -46,13 +47,13 @@ pub(super) struct WavReader {
 }
 
 impl WavReader {
-    /// Reads the header. `file` stands behind the 12 bytes of the RIFF header, `riff_size` is the
+    /// Reads the header. `file` stands at `position`, behind the 12 bytes of the RIFF header; `riff_size` is the
     /// size given there.
-    pub(super) fn open(file: File, riff_size: u32) -> Result<Self, AudioErrorKind> {
+    pub(super) fn open(file: File, mut position: u64, riff_size: u32) -> Result<Self, AudioErrorKind> {
         let file_len = file.metadata()?.len();
+        let riff_end = position - 4 + u64::from(riff_size);
         let mut file = BufReader::new(file);
-        let mut position: u64 = 12;
-        let mut format = None;
+        let (mut format, mut long) = (None, None);
         for _ in 0..MAX_CHUNKS {
             let mut header = [0; 8];
             file.read_exact(&mut header).map_err(no_data)?;
@@ -62,9 +63,13 @@ impl WavReader {
             if &id == b"data" {
                 let format = format.ok_or(AudioErrorKind::BadHeader("no format before the audio"))?;
                 let available = file_len.saturating_sub(position);
-                let unfinished = size == 0 && u64::from(riff_size) + 8 != file_len;
+                let unfinished = size == 0 && riff_end != file_len;
                 let unknown = size == u32::MAX || (size >= UNKNOWN_SIZE && u64::from(size) > available);
-                let size = if unfinished || unknown { available } else { u64::from(size) };
+                let size = match long {
+                    Some(long) if size == u32::MAX => long,
+                    _ if unfinished || unknown => available,
+                    _ => u64::from(size),
+                };
                 return Ok(Self::new(file, format, size, available));
             }
             let mut skip = i64::from(size) + i64::from(size % 2); // chunks start at even offsets
@@ -75,6 +80,11 @@ impl WavReader {
                 file.read_exact(&mut body[..len]).map_err(no_data)?;
                 format = Some(Format::parse(&body, size)?);
                 skip -= len as i64;
+            } else if &id == b"ds64" && size >= 16 {
+                let mut body = [0; 16];
+                file.read_exact(&mut body).map_err(no_data)?;
+                long = body.last_chunk().map(|size| u64::from_le_bytes(*size));
+                skip -= body.len() as i64;
             }
             file.seek_relative(skip)?;
         }

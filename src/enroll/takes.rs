@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{EnrolError, MIN_TAKES};
-use crate::audio::{AudioError, Clip, read_clip};
+use crate::audio::{AudioError, Clip, is_foreign, read_clip};
 use crate::models::Models;
 use crate::profile::{Scales, Take};
 
@@ -15,7 +15,7 @@ pub enum TakesError {
     #[error(transparent)]
     Audio(#[from] AudioError),
     /// A folder cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path:?}: {source}")]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -33,10 +33,12 @@ pub enum TakesError {
         place: String,
     },
     /// One recording given twice teaches nothing and would make every score look perfect.
-    #[error("{0} and {1} hold the same audio; each take must be a recording of its own")]
+    #[error("{0:?} and {1:?} hold the same audio; each take must be a recording of its own")]
     Same(PathBuf, PathBuf),
     /// A recording holds no speech.
-    #[error("{0}: no speech found; speak closer to the microphone, with a moment of quiet around the phrase")]
+    #[error(
+        "{0:?}: no speech found; speak closer to the microphone, with a moment of quiet around the phrase"
+    )]
     NoSpeech(PathBuf),
     /// The recordings were read, but give no profile.
     #[error(transparent)]
@@ -51,7 +53,7 @@ pub struct Recording {
     pub clip: Clip,
 }
 
-/// The recordings in `places`: files, and folders of WAV and FLAC files (other files there are left alone).
+/// The recordings in `places`: files, and folders as [`audio_files`] reads them.
 pub fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>, TakesError> {
     let mut paths = Vec::new();
     for place in places {
@@ -67,7 +69,7 @@ pub fn read(places: &[PathBuf]) -> Result<Vec<Recording>, TakesError> {
     // A file that cannot be read is the better reason, so that comes first.
     let recordings = paths.into_iter().map(|path| read_one(&path)).collect::<Result<Vec<_>, AudioError>>()?;
     if found < MIN_TAKES {
-        let place = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
+        let place = places.iter().map(|place| format!("{place:?}")).collect::<Vec<_>>().join(", ");
         return Err(TakesError::TooFew { found, place });
     }
     distinct(&recordings)?;
@@ -79,20 +81,28 @@ pub fn read_one(path: &Path) -> Result<Recording, AudioError> {
     Ok(Recording { clip: read_clip(path)?, path: path.into() })
 }
 
-/// The WAV and FLAC files of a folder by name, sorted.
+/// The WAV and FLAC files of a folder by name, sorted. Recordings of other formats that have not been converted are
+/// among them, so that reading them says what to do: nothing is passed over in silence.
 pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>, TakesError> {
     let failed = |source| TakesError::Folder { path: folder.into(), source };
-    let mut paths = Vec::new();
+    let (mut paths, mut foreign) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let audio =
             |ending: &OsStr| ending.eq_ignore_ascii_case("wav") || ending.eq_ignore_ascii_case("flac");
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        // A dangling link or a pipe is kept, so that reading it names it: nothing is passed over in silence.
-        if path.extension().is_some_and(audio) && !hidden && !path.is_dir() {
+        // A dangling link or a pipe is kept, so that reading it names it.
+        if hidden || path.is_dir() {
+            continue;
+        }
+        if path.extension().is_some_and(audio) {
             paths.push(path);
+        } else if path.extension().is_some_and(is_foreign) {
+            foreign.push(path);
         }
     }
+    foreign.retain(|other| !paths.iter().any(|path| path.file_stem() == other.file_stem()));
+    paths.extend(foreign);
     paths.sort();
     Ok(paths)
 }

@@ -22,7 +22,20 @@ fn things_that_are_no_audio_files_are_named_for_what_they_are() {
     assert!(matches!(kind(&scratch.file("empty.wav", b"")), Empty));
     assert!(matches!(kind(&scratch.file("notes.wav", b"Dear diary, today RIFF")), NotAudio));
     assert!(matches!(kind(&scratch.file("short.wav", b"RIFF")), NotAudio));
-    assert!(matches!(kind(&scratch.file("rf64.wav", b"RF64\xff\xff\xff\xffWAVEds64")), NotAudio));
+    assert!(matches!(kind(&scratch.file("rf64.wav", b"RF64\xff\xff\xff\xffWAVEds64")), BadHeader(_)));
+    let foreign = [
+        (&b"\0\0\0\x1cftypM4A \0\0"[..], "M4A"),
+        (b"OggS\0\x02\0\0\0\0\0\0", "Ogg"),
+        (b"#!AMR\n<Tqf", "AMR"),
+        (b"FORM\0\0\x01\0AIFFCOMM", "AIFF"),
+        (b"\xff\xfb\x90\xc4\0\0\0\0", "MP3"),
+        (b"\xff\xf1\x50\x80\0\0\0\0", "AAC"),
+        (b"ID3\x04\0\0\0\0\0\x03abc\xff\xfb\x90\xc4", "MP3"),
+    ];
+    for (bytes, name) in foreign {
+        let text = open_error(&scratch.file("phone.wav", bytes)).to_string();
+        assert!(text.contains(name) && text.contains("ffmpeg -i"), "{text}");
+    }
 }
 
 #[test]

@@ -72,6 +72,35 @@ fn flac_depths_and_channels_do_not_differ_in_level() {
 }
 
 #[test]
+fn tags_before_within_and_behind_never_hide_the_audio() {
+    let scratch = Scratch::new();
+    let (codes, samples) = example();
+    let plain = flac(16_000, 1, 16, &codes, 12_500);
+    let (marker, rest) = plain.split_at(4);
+    let id3 = [&b"ID3\x04\0\0\0\0\x01\x7f"[..], &[b'x'; 255]].concat();
+    // Pictures and comments of another's making, lengths that lie in them.
+    let mut info = rest[..38].to_vec();
+    info[0] = 0;
+    let broken = [marker, &info, &[4, 0, 0, 4], &[255; 4], &[0x86, 0, 0, 2], b"?!", &rest[38..]].concat();
+    let ape = [b"APETAGEX", &2000u32.to_le_bytes()[..], &40u32.to_le_bytes(), &[0; 16]].concat();
+    let behind = [&plain[..], &[b'v'; 8], &ape, b"TAG", &[0; 125]].concat();
+    for bytes in [[&id3[..], &plain].concat(), [&id3[..], &id3, &plain].concat(), broken, behind] {
+        assert_eq!(read_clip(&scratch.file("a.flac", &bytes)).unwrap().samples, samples);
+    }
+}
+
+#[test]
+fn bounds_that_cannot_be_never_hide_the_audio() {
+    let scratch = Scratch::new();
+    let (codes, samples) = example();
+    for (at, bounds) in [(8, &[0, 0][..]), (8, &[0xFF, 0xFF]), (12, &[0, 0, 9, 0, 0, 1])] {
+        let mut bytes = flac(16_000, 1, 16, &codes, 12_500);
+        bytes[at..at + bounds.len()].copy_from_slice(bounds);
+        assert_eq!(read_clip(&scratch.file("a.flac", &bytes)).unwrap().samples, samples, "{at}");
+    }
+}
+
+#[test]
 fn a_truncated_flac_is_not_silently_short() {
     let scratch = Scratch::new();
     let (codes, samples) = example();

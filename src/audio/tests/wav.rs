@@ -115,6 +115,30 @@ fn sizes_left_open_by_a_pipe_do_not_lose_the_audio() {
 }
 
 #[test]
+fn a_size_of_64_bits_is_never_ignored() {
+    let (codes, samples) = ramp(5000);
+    let list = chunk(b"LIST", 4, b"INFO");
+    for magic in [b"RF64", b"BW64"] {
+        let with_size = |size: u64| {
+            let long = [&0u64.to_le_bytes()[..], &size.to_le_bytes(), &[0; 12]].concat();
+            let body = [
+                chunk(b"ds64", 28, &long),
+                plain(),
+                chunk(b"data", u32::MAX, &i16_bytes(&codes)),
+                list.clone(),
+            ];
+            [&magic[..], &u32::MAX.to_le_bytes(), b"WAVE", &body.concat()].concat()
+        };
+        assert_eq!(samples_of(&with_size(10_000)), samples, "what follows is no audio");
+        let (_, error) = failure_of(&with_size(1 << 40));
+        assert!(
+            matches!(error, Some(AudioErrorKind::Truncated { promised, .. }) if promised == 1 << 39),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
 fn an_honestly_empty_data_chunk_does_not_make_metadata_audible() {
     let list = chunk(b"LIST", 4, b"INFO");
     let (samples, error) = failure_of(&riff(None, &[plain(), chunk(b"data", 0, &[]), list]));
