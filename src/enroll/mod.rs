@@ -9,6 +9,7 @@ mod quality;
 mod session;
 pub mod takes;
 
+pub use crate::printable::text;
 pub use check::Measures;
 pub use endpoint::{EndpointEvent, Endpointer};
 pub use learn::{learn, learn_listed};
@@ -23,18 +24,6 @@ pub const MAX_TAKES: usize = 15;
 pub const MIN_TAKES: usize = 3;
 /// Takes needed for a profile that is one of a list.
 pub const MIN_LISTED_TAKES: usize = 2;
-/// Longest phrase and user's name, in characters.
-const MAX_TEXT: usize = 200;
-
-/// A phrase or a user's name as it is stored: it is shown on terminals and sent to other programs. The error
-/// is a reason in words.
-pub fn text(value: &str) -> Result<String, String> {
-    let value = value.trim();
-    if value.is_empty() || value.chars().count() > MAX_TEXT || value.chars().any(char::is_control) {
-        return Err(format!("use 1 to {MAX_TEXT} characters, all of them printable"));
-    }
-    Ok(value.to_owned())
-}
 
 /// Why takes give no profile.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

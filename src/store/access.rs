@@ -31,7 +31,7 @@ impl Access {
         match folder.metadata() {
             Ok(found) => self.check(folder, &found, FOLDER_MODE),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(StoreError::Io { path: folder.into(), source }),
+            Err(source) => Err(StoreError::io(folder, source)),
         }
     }
 
@@ -53,7 +53,7 @@ impl Access {
     /// The bytes of a file that nobody else could have read or changed, and its true length: of a longer one
     /// than `most` bytes nothing is read. `None` if there is none.
     pub fn read(self, path: &Path, most: u64) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
-        let failed = |source| StoreError::Io { path: path.into(), source };
+        let failed = |source| StoreError::io(path, source);
         let Some(file) = self.open(path)? else { return Ok(None) };
         let found = file.metadata().map_err(failed)?;
         if !found.is_file() {
@@ -77,7 +77,7 @@ impl Access {
             Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
                 Err(StoreError::Link(path.into()))
             }
-            Err(source) => Err(StoreError::Io { path: path.into(), source }),
+            Err(source) => Err(StoreError::io(path, source)),
         }
     }
 }

@@ -31,12 +31,12 @@ impl Lock {
 }
 
 /// Where the key of `folder` is. A credential comes first; then `profiles.key` beside the folder `profiles`, so
-/// that a copy of the folder alone says nothing.
+/// that a copy of the folder alone says nothing. A service that is given credentials without the key, and has none on
+/// the disk, was to have it from there: none is made for it.
 pub fn place(folder: &Path, access: Access) -> Result<PathBuf, StoreError> {
-    if access == Access::Owner
-        && let Some(given) = credential()
-    {
-        return Ok(given);
+    let given = credential().filter(|_| access == Access::Owner);
+    if let Some(given) = given.as_ref().filter(|given| given.exists()) {
+        return Ok(given.clone());
     }
     let no_place = || StoreError::NoPlace(folder.into());
     // `.` and `..` have no name of their own.
@@ -44,12 +44,16 @@ pub fn place(folder: &Path, access: Access) -> Result<PathBuf, StoreError> {
     let named: PathBuf = named.map_err(|_| no_place())?;
     let mut name = named.file_name().ok_or_else(no_place)?.to_owned();
     name.push(".key");
-    Ok(named.with_file_name(name))
+    let beside = named.with_file_name(name);
+    match given {
+        Some(given) if matches!(beside.try_exists(), Ok(false)) => Err(StoreError::NoCredential(given)),
+        _ => Ok(beside),
+    }
 }
 
+/// Where systemd puts the key, if it gives this service any credentials.
 fn credential() -> Option<PathBuf> {
-    let folder = PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?);
-    Some(folder.join(CREDENTIAL)).filter(|path| path.exists())
+    Some(PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL))
 }
 
 /// The key at `path`, if there is one.
@@ -67,7 +71,7 @@ pub fn read(path: &Path, access: Access) -> Result<Option<Lock>, StoreError> {
 /// Makes the key at `path`, or returns the one that somebody else has made meanwhile.
 pub fn make(path: &Path, access: Access) -> Result<Lock, StoreError> {
     let mut key = [0; KEY];
-    random(&mut key).map_err(|source| StoreError::Io { path: path.into(), source })?;
+    random(&mut key).map_err(|source| StoreError::io(path, source))?;
     match write::whole(path, &key, false) {
         Ok(()) => Ok(Lock::new(&key)),
         Err(StoreError::Io { path, source }) if source.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -1,5 +1,6 @@
 //! What differs between the kinds of files in a store.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -8,8 +9,27 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::format::Format;
 use crate::features::{Frames, mfcc};
-use crate::profile::Profile;
+use crate::profile::{Profile, Scales, Take};
 use crate::speaker::voice::Voice;
+
+/// Takes of a profile.
+const MOST_TAKES: f64 = 100.0;
+/// Augmented copies of a take.
+const MOST_COPIES: f64 = 10.0;
+/// Seconds of a take: the longest recording that is read.
+const LENGTHS: RangeInclusive<f64> = 0.0..=600.0;
+/// Scales by which scores are divided: enrolment makes none below the first of each, and takes that agree perfectly
+/// none above the second. Below them every word, or every voice, would be accepted.
+const SCALES: RangeInclusive<f64> = 0.029_9..=20.0;
+const VOICE_SCALES: RangeInclusive<f64> = 0.199..=1.001;
+/// Thresholds, as in the configuration.
+const THRESHOLDS: RangeInclusive<f64> = 0.0..=5.0;
+/// Length of a vector or an embedding: more would bring any other nearer than it is.
+const UNIT: f64 = 1.001;
+/// Cepstra have unit variance.
+const MOST_CEPSTRUM: f32 = 1000.0;
+/// The end of the year 9999, in seconds since 1970: no later date can be written.
+const LATEST: u64 = 253_402_300_799;
 
 /// Something that is stored, one file each.
 pub trait Kind: Serialize + DeserializeOwned {
@@ -28,8 +48,8 @@ pub trait Kind: Serialize + DeserializeOwned {
     /// Fingerprint of the models that made it.
     fn models(&self) -> &str;
 
-    /// Whether its parts have the shapes that they must have.
-    fn sound(&self) -> bool;
+    /// Whether it can be what an enrolment made: the error is a reason in words.
+    fn check(&self) -> Result<(), String>;
 
     /// The error that there is none of this name.
     fn unknown(name: String, folder: PathBuf) -> StoreError;
@@ -45,7 +65,8 @@ pub trait Kind: Serialize + DeserializeOwned {
     /// What a body holds; the error is a reason in words.
     fn decode(body: &[u8]) -> Result<Self, String> {
         let content: Self = postcard::from_bytes(body).map_err(|error| format!("damaged ({error})"))?;
-        if content.sound() { Ok(content) } else { Err("damaged (shapes)".into()) }
+        content.check().map_err(|reason| format!("damaged ({reason})"))?;
+        Ok(content)
     }
 }
 
@@ -63,19 +84,17 @@ impl Kind for Profile {
         &self.models
     }
 
-    fn sound(&self) -> bool {
+    fn check(&self) -> Result<(), String> {
+        within("number of takes", self.takes.len() as f64, 1.0..=MOST_TAKES)?;
         // The encoders decide how many values a vector and an embedding have; all takes have as many.
-        let Some(first) = self.takes.first() else { return false };
-        let (vector, embedding) = (first.vectors.dim(), first.embedding.len());
-        let frames = |frames: &Frames, dim| frames.dim() == dim && !frames.is_empty();
-        let heard = |cepstra, one: &[f32]| frames(cepstra, mfcc::DIM) && one.len() == embedding;
-        let sound = self.takes.iter().all(|take| {
-            frames(&take.vectors, vector)
-                && heard(&take.cepstra, &take.embedding)
-                && take.line_embedding.len() == embedding
-                && take.augmented.iter().all(|other| heard(&other.cepstra, &other.embedding))
-        });
-        sound && embedding > 0
+        let sizes = self.takes.first().map_or((0, 0), |take| (take.vectors.dim(), take.embedding.len()));
+        self.takes.iter().try_for_each(|one| take(one, sizes))?;
+        let Scales { keyword, cepstra, voice } = self.scales;
+        within("scale of the words", keyword.into(), SCALES)?;
+        within("scale of the cepstra", cepstra.into(), SCALES)?;
+        within("scale of the voice", voice.into(), VOICE_SCALES)?;
+        within("threshold", self.settings.threshold.unwrap_or_default().into(), THRESHOLDS)?;
+        date(self.created)
     }
 
     fn unknown(name: String, folder: PathBuf) -> StoreError {
@@ -101,8 +120,9 @@ impl Kind for Voice {
         &self.models
     }
 
-    fn sound(&self) -> bool {
-        !self.embedding.is_empty()
+    fn check(&self) -> Result<(), String> {
+        unit("voice", &self.embedding, self.embedding.len())?;
+        date(self.created)
     }
 
     fn unknown(name: String, folder: PathBuf) -> StoreError {
@@ -112,4 +132,45 @@ impl Kind for Voice {
     fn exists(name: String) -> StoreError {
         StoreError::VoiceExists(name)
     }
+}
+
+fn within(what: &str, value: f64, range: RangeInclusive<f64>) -> Result<(), String> {
+    if range.contains(&value) { Ok(()) } else { Err(format!("its {what} is {value}")) }
+}
+
+fn date(created: u64) -> Result<(), String> {
+    within("date", created as f64, 0.0..=LATEST as f64)
+}
+
+/// Whether `vector` has `dim` values and at most unit length; without sound it is zero.
+fn unit(what: &str, vector: &[f32], dim: usize) -> Result<(), String> {
+    if vector.len() != dim || dim == 0 {
+        return Err(format!("its {what} has {} values", vector.len()));
+    }
+    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    within(&format!("{what}'s length"), length, 0.0..=UNIT)
+}
+
+/// Checks a take whose vectors and embeddings have so many values.
+fn take(take: &Take, (vector_dim, embedding_dim): (usize, usize)) -> Result<(), String> {
+    within("take's length in seconds", take.seconds.into(), LENGTHS)?;
+    within("number of augmented copies", take.augmented.len() as f64, 0.0..=MOST_COPIES)?;
+    whole(&take.vectors, vector_dim)?;
+    take.vectors.iter().try_for_each(|vector| unit("vector", vector, vector_dim))?;
+    unit("line's voice", &take.line_embedding, embedding_dim)?;
+    let places = take.augmented.iter().map(|place| (&place.cepstra, &place.embedding));
+    for (cepstra, embedding) in places.chain([(&take.cepstra, &take.embedding)]) {
+        whole(cepstra, mfcc::DIM)?;
+        if !cepstra.as_slice().iter().all(|value| value.abs() <= MOST_CEPSTRUM) {
+            return Err("its cepstra are out of range".into());
+        }
+        unit("voice", embedding, embedding_dim)?;
+    }
+    Ok(())
+}
+
+/// Whether `frames` has one whole row of `dim` values or more.
+fn whole(frames: &Frames, dim: usize) -> Result<(), String> {
+    let whole = dim > 0 && frames.dim() == dim && frames.as_slice().len().is_multiple_of(dim) && !frames.is_empty();
+    if whole { Ok(()) } else { Err("shapes".into()) }
 }

@@ -78,6 +78,9 @@ impl<T: Kind> Store<T> {
     /// Names of what is stored, sorted. None when the folder does not exist.
     pub fn names(&self) -> Result<Vec<String>, StoreError> {
         self.access.check_folder(&self.folder)?;
+        if self.access == Access::Owner {
+            write::sweep(&self.folder, None);
+        }
         self.files(&[T::EXTENSION])
     }
 
@@ -86,11 +89,11 @@ impl<T: Kind> Store<T> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(StoreError::Io { path: self.folder.clone(), source }),
+            Err(source) => return Err(StoreError::io(&self.folder, source)),
         };
         let mut names = Vec::new();
         for entry in entries {
-            let path = entry.map_err(|source| StoreError::Io { path: self.folder.clone(), source })?.path();
+            let path = entry.map_err(|source| StoreError::io(&self.folder, source))?.path();
             let ours = |found| extensions.iter().any(|extension| found == *extension);
             if path.extension().is_some_and(ours) {
                 names.extend(path.file_stem().and_then(|stem| stem.to_str()).map(String::from));
@@ -137,13 +140,14 @@ impl<T: Kind> Store<T> {
         self.put(content, true)
     }
 
-    /// Deletes one.
+    /// Deletes one, and what a crash may have left of it.
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path(name)?;
+        write::sweep(&self.folder, Some(&path));
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.unknown(name)),
-            Err(source) => Err(StoreError::Io { path, source }),
+            Err(source) => Err(StoreError::io(&path, source)),
         }
     }
 

@@ -12,6 +12,7 @@ use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
 
 use super::key::random;
 use super::{Kind as _, MAX_BYTES, StoreError, write};
+use crate::printable::text;
 use crate::profile::Profile;
 
 /// Ending of exported files.
@@ -78,7 +79,21 @@ pub fn import(bytes: &[u8], passphrase: &str) -> Result<Profile, TransferError> 
     let (cipher, nonce) = lock(head, passphrase)?;
     let payload = Payload { msg: sealed, aad: head };
     let body = cipher.decrypt(&nonce, payload).map_err(|_| TransferError::Locked)?;
-    Profile::decode(&body).map_err(TransferError::Content)
+    let profile = Profile::decode(&body).map_err(TransferError::Content)?;
+    check_text(&profile)?;
+    Ok(profile)
+}
+
+/// Made by another program than this, a profile may hold anything. That of a challenge has no phrase.
+pub(super) fn check_text(profile: &Profile) -> Result<(), TransferError> {
+    for (what, value) in
+        [("phrase", &profile.phrase), ("user", &profile.user), ("models' fingerprint", &profile.models)]
+    {
+        if !value.is_empty() && text(value).as_ref() != Ok(value) {
+            return Err(TransferError::Content(format!("its {what} cannot be shown; it is refused")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file is an export at all; asked before the passphrase.
