@@ -56,7 +56,7 @@ pub struct Source {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file is missing or unreadable.
-    #[error("{path}: {source}; a model folder holds manifest.toml and the files that it names")]
+    #[error("{path:?}: {source}; a model folder holds manifest.toml and the files that it names")]
     Read {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// The manifest is not one.
-    #[error("{path}: not a model manifest: {source}")]
+    #[error("{path:?}: not a model manifest: {source}")]
     Manifest {
         /// The manifest.
         path: PathBuf,
@@ -73,7 +73,7 @@ pub enum ModelError {
     },
     /// The file is not the one that the manifest describes.
     #[error(
-        "{path}: SHA-256 is {found}, the manifest says {expected}; the file is damaged or not this model"
+        "{path:?}: SHA-256 is {found}, the manifest says {expected}; the file is damaged or not this model"
     )]
     Checksum {
         /// The file.
@@ -84,7 +84,7 @@ pub enum ModelError {
         found: String,
     },
     /// The checksum is right, the content is not a model of this kind.
-    #[error("{path}: not a usable model: {reason}")]
+    #[error("{path:?}: not a usable model: {reason}")]
     Foreign {
         /// The file.
         path: PathBuf,

@@ -129,7 +129,7 @@ fn config_check_names_every_mistake() {
     }
     let output = home.run(&["config", "check"], &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains(".config/wakeword/config.toml, line 1"), "{}", stderr(&output));
+    assert!(stderr(&output).contains(".config/wakeword/config.toml\", line 1"), "{}", stderr(&output));
 }
 
 #[test]

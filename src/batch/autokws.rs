@@ -35,14 +35,14 @@ pub enum DatasetError {
     Folder(#[from] TakesError),
     /// There is no speaker.
     #[error(
-        "{0}: no speaker folders; each needs enroll/ (or enrollment/) and test/, or keywords/ and others/"
+        "{0:?}: no speaker folders; each needs enroll/ (or enrollment/) and test/, or keywords/ and others/"
     )]
     NoSpeakers(PathBuf),
     /// The labels do not fit.
     #[error(transparent)]
     Labels(#[from] LabelError),
     /// The predictions cannot be written.
-    #[error("{path}: {source}")]
+    #[error("{path:?}: {source}")]
     Write { path: PathBuf, source: std::io::Error },
 }
 
@@ -120,7 +120,7 @@ pub fn enrol(models: &Models, files: &[PathBuf], warn: &(dyn Fn(String) + Sync))
         match takes::learn(models, &recordings) {
             Ok(learned) => return Some(Profile::new("speaker", "", &models.fingerprint, learned)),
             Err(TakesError::NoSpeech(path)) => {
-                warn(format!("{}: no speech found; left out of the enrolment", path.display()));
+                warn(format!("{path:?}: no speech found; left out of the enrolment"));
                 recordings.retain(|recording| recording.path != path);
             }
             Err(error) => {
@@ -138,6 +138,8 @@ pub struct Prediction {
     pub accepted: bool,
     /// Length of the audio in seconds.
     pub seconds: f64,
+    /// Whether that is all of it: what was not heard is refused.
+    pub complete: bool,
 }
 
 /// Decides on every file, in order. One that cannot be read, and every file without a profile, is
@@ -154,10 +156,11 @@ pub fn predict(
     let decide = |path: &PathBuf| {
         let mut accepted = false;
         let (samples, end) = hear(&mut engine, path, |event| accepted |= event.is_detected());
-        if let Err(error) = end {
+        if let Err(error) = &end {
             warn(format!("{error}"));
         }
-        Prediction { name: file_name(path), accepted, seconds: samples as f64 / SAMPLE_RATE as f64 }
+        let seconds = samples as f64 / SAMPLE_RATE as f64;
+        Prediction { name: file_name(path), accepted, seconds, complete: end.is_ok() }
     };
     files.iter().map(decide).collect()
 }

@@ -10,6 +10,9 @@ use super::shard::{JoinError, Shard, join};
 pub struct SpeakerReport {
     pub speaker: String,
     pub files: usize,
+    /// How many of them could not be heard to their end. What was not heard counts as refused.
+    #[serde(default)]
+    pub unheard: usize,
     /// Seconds of audio in them.
     pub audio_s: f64,
     /// Seconds that enrolment took.

@@ -30,17 +30,17 @@ pub struct Score {
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path:?}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     /// A line is not `NAME 0|1`.
-    #[error("{path}:{line}: expected \"NAME 0\" or \"NAME 1\"")]
+    #[error("{path:?}:{line}: expected \"NAME 0\" or \"NAME 1\"")]
     Line {
         path: PathBuf,
         /// Counted from one.
         line: usize,
     },
     /// Two labels of one file that differ.
-    #[error("{path}:{line}: {name:?} has the other label in a line before")]
+    #[error("{path:?}:{line}: {name:?} has the other label in a line before")]
     Contradiction {
         path: PathBuf,
         /// Counted from one.
@@ -48,7 +48,7 @@ pub enum LabelError {
         name: OsString,
     },
     /// A test file has no label.
-    #[error("{path}: no label for {name:?}")]
+    #[error("{path:?}: no label for {name:?}")]
     Missing { path: PathBuf, name: OsString },
 }
 

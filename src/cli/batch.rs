@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use wakeword::batch::autokws::{self, Speaker};
 use wakeword::batch::eval::streams;
@@ -16,6 +16,7 @@ use wakeword::batch::score::{Labels, Score};
 use wakeword::batch::shard::Shard;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
+use wakeword::printable::printable;
 use wakeword::store::{Store, StoreError};
 use wakeword::text::without_mark;
 
@@ -137,18 +138,18 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
 fn autokws(context: &Context, args: &AutokwsArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let speakers = args.shard.of(autokws::speakers(&args.dataset, args.solution.as_deref())?);
-    std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("{:?}", args.out))?;
     let models = context.models()?;
     let rule = decisions_only(context);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
 
     // Hidden by the library where stderr is no terminal.
     let progress = ProgressBar::new(speakers.len() as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} speakers, {eta} left")?);
+        .with_style(output::bar("{bar:30} {pos}/{len} speakers, {eta} left")?);
     let warnings = std::sync::atomic::AtomicUsize::new(0);
     let warn = |warning: String| {
         warnings.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        progress.suspend(|| eprintln!("wakeword: {warning}"));
+        progress.suspend(|| output::warn(&warning));
     };
     let work = |speaker: &Speaker| {
         let done = one_speaker(&models, &rule, speaker, &args.out, &warn);
@@ -185,15 +186,25 @@ fn one_speaker(
     let audio_s = predictions.iter().map(|prediction| prediction.seconds).sum();
     let real_time_factor = per_second(enroll_s + predict_s, audio_s);
     let files = predictions.len();
-    Ok(report::SpeakerReport { speaker: name, files, audio_s, enroll_s, predict_s, real_time_factor, score })
+    let unheard = predictions.iter().filter(|prediction| !prediction.complete).count();
+    Ok(report::SpeakerReport {
+        speaker: name,
+        files,
+        unheard,
+        audio_s,
+        enroll_s,
+        predict_s,
+        real_time_factor,
+        score,
+    })
 }
 
 fn merge(results: &[PathBuf], json: bool) -> anyhow::Result<Outcome> {
     let (mut runs, mut recordings) = (Vec::new(), Vec::new());
     for path in results {
-        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let bytes = std::fs::read(path).with_context(|| format!("{path:?}"))?;
         let printed = serde_json::from_slice(without_mark(&bytes)).with_context(|| {
-            format!("{}: not what `batch autokws` or `eval streams` prints with --json", path.display())
+            format!("{path:?}: not what `batch autokws` or `eval streams` prints with --json")
         })?;
         match printed {
             Printed::Autokws(report) => runs.push(report),
@@ -223,7 +234,7 @@ fn print(report: &RunReport, json: bool) -> anyhow::Result<()> {
     let mut row = |name: &str, files: usize, seconds: f64, factor: f64, score: Option<Score>| {
         let [miss, alarm, score] = rates(score);
         let (files, audio, factor) = (files.to_string(), format!("{seconds:.0} s"), format!("{factor:.4}"));
-        table.add_row([name.to_owned(), files, audio, factor, miss, alarm, score]);
+        table.add_row([printable(name).into_owned(), files, audio, factor, miss, alarm, score]);
     };
     for one in &report.speakers {
         row(&one.speaker, one.files, one.audio_s, one.real_time_factor, one.score);
@@ -236,6 +247,13 @@ fn print(report: &RunReport, json: bool) -> anyhow::Result<()> {
         "{:.1} s for {:.0} s of test audio on {} threads, enrolment and loading the models included",
         report.wall_s, report.audio_s, report.threads
     )?;
+    let unheard: usize = report.speakers.iter().map(|speaker| speaker.unheard).sum();
+    if unheard > 0 {
+        writeln!(
+            out,
+            "{unheard} files could not be heard to their end; what was not heard counts as refused"
+        )?;
+    }
     if let Some(peak) = report.peak_memory_mb {
         writeln!(out, "peak memory {peak:.0} MB")?;
     }
@@ -267,7 +285,7 @@ fn challenge_enroll(context: &Context, enroll: &Path, work: &Path) -> anyhow::Re
         Err(error) => return Err(error.into()),
     }
     let models = context.models()?;
-    let warn = |warning: String| eprintln!("wakeword: {warning}");
+    let warn = |warning: String| output::warn(warning);
     let files = wakeword::enroll::takes::audio_files(enroll)?;
     if let Some(profile) = autokws::enrol(&models, &files, &warn) {
         store.save(&profile)?;
@@ -282,7 +300,7 @@ fn challenge_predict(
     predictions: &Path,
 ) -> anyhow::Result<Outcome> {
     let models = context.models()?;
-    let warn = |warning: String| eprintln!("wakeword: {warning}");
+    let warn = |warning: String| output::warn(warning);
     let profile = match challenge_store(work).load(CHALLENGE_PROFILE) {
         Ok(profile) if profile.models == models.fingerprint => Some(Arc::new(profile)),
         Ok(_) => {

@@ -1,5 +1,7 @@
 //! `wakeword completions`
 
+use std::io::Write as _;
+
 use clap::CommandFactory as _;
 
 use super::Outcome;
@@ -13,6 +15,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "wakeword", &mut std::io::stdout());
+    // Writing to a closed pipe or a full disk, the generator would panic.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::Cli::command(), "wakeword", &mut script);
+    std::io::stdout().write_all(&script)?;
     Ok(Outcome::Done)
 }

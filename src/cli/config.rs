@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wakeword::config::{self, Config};
+use wakeword::config::{self, Config, ConfigError};
+use wakeword::printable::printable;
 
 use super::{Outcome, output};
 
@@ -26,6 +27,9 @@ enum Command {
     Check {
         /// The file [default: the one that would be used]
         file: Option<PathBuf>,
+        /// One JSON object: the file, whether it is ok, and its problems
+        #[arg(long)]
+        json: bool,
     },
     /// Every setting, its value and where that comes from
     #[command(after_help = "\
@@ -44,16 +48,28 @@ or the path of a file.")]
 /// `file` and `store` are the options for all commands.
 pub fn run(file: Option<&Path>, store: Option<PathBuf>, args: Args) -> anyhow::Result<Outcome> {
     match args.command {
-        Command::Check { file: named } => check(named.as_deref().or(file)),
+        Command::Check { file: named, json } => check(named.as_deref().or(file), json),
         Command::Show { json } => show(file, store, json),
     }
 }
 
-fn check(file: Option<&Path>) -> anyhow::Result<Outcome> {
-    let (_, origin) = Config::load_with_origin(file)?;
+fn check(file: Option<&Path>, json: bool) -> anyhow::Result<Outcome> {
+    let loaded = Config::load_with_origin(file);
     let mut out = std::io::stdout().lock();
+    if json {
+        let problems = match &loaded {
+            Err(ConfigError::Invalid { problems, .. }) => problems.clone(),
+            _ => Vec::new(),
+        };
+        let used = loaded.as_ref().map_or(file, |(_, origin)| origin.file.as_deref());
+        let error = loaded.as_ref().err().map(ToString::to_string);
+        let line = json!({ "file": used, "ok": error.is_none(), "error": error, "problems": problems });
+        writeln!(out, "{line}")?;
+        return Ok(if error.is_none() { Outcome::Done } else { Outcome::Failed });
+    }
+    let (_, origin) = loaded?;
     match origin.file {
-        Some(file) => writeln!(out, "{}: ok", file.display())?,
+        Some(file) => writeln!(out, "{}: ok", printable(&file.to_string_lossy()))?,
         None => writeln!(out, "no configuration file: the defaults are used")?,
     }
     Ok(Outcome::Done)
@@ -65,7 +81,7 @@ fn show(file: Option<&Path>, store: Option<PathBuf>, json: bool) -> anyhow::Resu
     config.store.path = store.or(config.store.path).or_else(config::default_store);
     let from = |key: &str| match &origin.file {
         _ if key == "store.path" && from_option => "option".into(),
-        Some(file) if origin.keys.iter().any(|set| set == key) => file.display().to_string(),
+        Some(file) if origin.keys.iter().any(|set| set == key) => file.to_string_lossy().into_owned(),
         _ => "default".into(),
     };
     // Through text, in which numbers keep the digits that were set.
@@ -78,7 +94,7 @@ fn show(file: Option<&Path>, store: Option<PathBuf>, json: bool) -> anyhow::Resu
             return writeln!(out, "{}", json!({ "key": key, "value": value, "from": from }));
         }
         let value = if value.is_null() { unset(key).into() } else { value.to_string() };
-        table.add_row([key, &value, &from]);
+        table.add_row([key, &printable(&value), &printable(&from)]);
         Ok(())
     };
     for (table, value) in tables.as_object().into_iter().flatten() {

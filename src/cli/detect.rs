@@ -4,10 +4,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use wakeword::audio::AudioError;
 use wakeword::batch::hear;
 use wakeword::digits;
 use wakeword::engine::Engine;
 use wakeword::engine::event::{Event, EventKind};
+use wakeword::printable::printable;
 
 use super::{Context, Outcome, output};
 
@@ -19,7 +21,8 @@ Examples:
   wakeword detect --profile anna --json *.wav | jq 'select(.event == \"detected\")'
 
 WAV and FLAC of 8 to 192 kHz and up to 8 channels. Each file is a stream of its own. Times are from the \
-file's beginning; in JSON, positions are samples at 16 kHz.")]
+file's beginning; in JSON, positions are samples at 16 kHz, and each file ends with a line whose event is \"end\". \
+For one that cannot be heard to its end, a line with the event \"error\" comes before that.")]
 pub struct Args {
     /// Recordings to listen to
     #[arg(required = true, value_name = "FILE")]
@@ -45,35 +48,62 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         let mut engine = Engine::new(models.clone(), &profiles, context.rule());
         engine.recognise(voices.clone());
         // What was heard before a file broke off still counts.
-        if let (_, Err(error)) = hear(&mut engine, file, |event| events.push(event)) {
-            eprintln!("wakeword: {error}");
+        let (samples, end) = hear(&mut engine, file, |event| events.push(event));
+        if let Err(error) = &end {
+            output::warn(error);
             outcome = Outcome::Partial;
         }
         if args.detected_only {
             events.retain(Event::is_detected);
         }
-        if args.json { write_json(file, &events)? } else { write_table(file, &events)? }
+        let heard = Heard { file, samples, error: end.err(), events };
+        if args.json { write_json(&heard)? } else { write_table(&heard, args.detected_only)? }
     }
     Ok(outcome)
 }
 
-fn write_json(file: &Path, events: &[Event]) -> anyhow::Result<()> {
+/// What came of one file.
+struct Heard<'a> {
+    file: &'a Path,
+    /// How much of it was heard, at 16 kHz.
+    samples: u64,
+    /// Why that is not all of it.
+    error: Option<AudioError>,
+    events: Vec<Event>,
+}
+
+fn write_json(heard: &Heard<'_>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    for event in events {
+    let file = heard.file;
+    for event in &heard.events {
         let mut line = json!({ "file": file.to_string_lossy() });
         if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), digits::json(event)) {
             line.extend(fields);
         }
         writeln!(out, "{line}")?;
     }
+    let file = file.to_string_lossy();
+    if let Some(error) = &heard.error {
+        writeln!(out, "{}", json!({ "file": file, "event": "error", "error": error.kind.to_string() }))?;
+    }
+    let complete = heard.error.is_none();
+    writeln!(
+        out,
+        "{}",
+        json!({ "file": file, "event": "end", "samples": heard.samples, "complete": complete })
+    )?;
     Ok(())
 }
 
-fn write_table(file: &Path, events: &[Event]) -> anyhow::Result<()> {
+fn write_table(heard: &Heard<'_>, detected_only: bool) -> anyhow::Result<()> {
+    // Of what was not heard there is nothing to say; stderr has the reason.
+    if heard.error.is_some() && heard.samples == 0 {
+        return Ok(());
+    }
     let mut table = output::table(&[
         "from", "to", "who", "phrase", "verdict", "score", "needed", "words", "voice", "speaker", "SNR",
     ]);
-    for event in events {
+    for event in &heard.events {
         let (text, good) = match event.kind {
             EventKind::Candidate => continue,
             EventKind::Detected => ("detected".into(), true),
@@ -84,22 +114,28 @@ fn write_table(file: &Path, events: &[Event]) -> anyhow::Result<()> {
         table.add_row([
             output::time(event.start).into(),
             output::time(event.end).into(),
-            event.profile.as_str().into(),
-            event.phrase.as_str().into(),
+            output::cell(&event.profile),
+            output::cell(&event.phrase),
             output::verdict(&text, good),
             format!("{:.2}", event.score).into(),
             format!("{:.2}", event.threshold).into(),
             format!("{:.2}", evidence.keyword_score.midpoint(evidence.cepstral_score)).into(),
             evidence.speaker_score.map_or("-".into(), |score| format!("{score:.2}").into()),
-            event.speaker.as_ref().map_or("-".into(), |speaker| speaker.name.as_str().into()),
+            event.speaker.as_ref().map_or("-".into(), |speaker| output::cell(&speaker.name)),
             format!("{:.0} dB", evidence.snr_db).into(),
         ]);
     }
     let mut out = std::io::stdout().lock();
-    if table.is_empty() {
-        writeln!(out, "{}: nothing like an enrolled phrase", file.display())?;
-    } else {
-        writeln!(out, "{}\n{table}", file.display())?;
+    let name = heard.file.to_string_lossy();
+    let name = printable(&name);
+    let part = heard
+        .error
+        .as_ref()
+        .map_or(String::new(), |_| format!(" up to {}, where it breaks off", output::time(heard.samples)));
+    match (table.is_empty(), detected_only) {
+        (false, _) => writeln!(out, "{name}{part}\n{table}")?,
+        (true, false) => writeln!(out, "{name}: nothing like an enrolled phrase{part}")?,
+        (true, true) => writeln!(out, "{name}: nothing detected{part}")?,
     }
     Ok(())
 }

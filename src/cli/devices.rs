@@ -40,8 +40,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             let name =
                 format!("{}{}", microphone.name, if microphone.is_default { " (default)" } else { "" });
             table.add_row([
-                name.into(),
-                microphone.description.as_str().into(),
+                output::cell(&name),
+                output::cell(&microphone.description),
                 rates.into(),
                 channels.into(),
                 usable,

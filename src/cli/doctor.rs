@@ -84,7 +84,7 @@ pub fn run(file: Option<&Path>, folder: Option<PathBuf>, args: Args) -> anyhow::
         let mut table = output::table(&["", "what", "finding"]);
         for finding in &findings {
             let mark = output::verdict(if finding.ok { "ok" } else { "!!" }, finding.ok);
-            table.add_row([mark, Cell::new(finding.what), Cell::new(&finding.finding)]);
+            table.add_row([mark, Cell::new(finding.what), output::cell(&finding.finding)]);
         }
         writeln!(out, "{table}")?;
     }

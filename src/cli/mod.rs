@@ -4,6 +4,7 @@ mod batch;
 mod calibrate;
 mod completions;
 mod config;
+mod confirm;
 mod detect;
 mod devices;
 mod doctor;
@@ -28,9 +29,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use wakeword::config::{Config, default_store};
+use wakeword::config::{Config, default_store, expand};
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
 use wakeword::profile::Profile;
@@ -52,10 +54,10 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some files could not be
 )]
 struct Cli {
     /// Configuration file [default: ~/.config/wakeword/config.toml, then /etc/wakeword/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "WAKEWORD_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "WAKEWORD_CONFIG", value_parser = in_home())]
     config: Option<PathBuf>,
     /// Folder of the profiles [default: ~/.local/share/wakeword/profiles]
-    #[arg(long, global = true, value_name = "DIR", env = "WAKEWORD_STORE")]
+    #[arg(long, global = true, value_name = "DIR", env = "WAKEWORD_STORE", value_parser = in_home())]
     store: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -99,12 +101,19 @@ enum Command {
     Man(man::Args),
 }
 
+/// A path of which no shell has expanded the beginning, as after `--store=` or in a unit's `Environment=`.
+fn in_home() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| expand(&path).ok_or("no home folder: give the whole path"))
+}
+
 /// How a command ended that did not fail.
 pub enum Outcome {
     /// All done.
     Done,
     /// Done, but some input had to be left out; it was named on stderr.
     Partial,
+    /// What was asked was done, and its answer is a failure.
+    Failed,
     /// Asked to stop by this signal, and what was done until then shown.
     Interrupted(u8),
 }
@@ -125,10 +134,11 @@ pub fn main() -> ExitCode {
     match run(cli, takes) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Partial) => ExitCode::from(3),
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::Interrupted(signal)) => ExitCode::from(128 + signal),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wakeword: {error:#}");
+            output::warn(output::chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -208,8 +218,8 @@ impl Context {
 /// What is stored under `names`, or all; something that was made with other models is an error.
 fn load_all<T: Kind>(store: &Store<T>, models: &Models, names: &[String]) -> anyhow::Result<Vec<T>> {
     let names = if names.is_empty() { store.names()? } else { names.to_vec() };
-    let folder = store.folder().display();
-    anyhow::ensure!(!names.is_empty(), "no {}s in {folder}; enrol one: {}", T::NOUN, T::ENROL);
+    let folder = store.folder();
+    anyhow::ensure!(!names.is_empty(), "no {}s in {folder:?}; enrol one: {}", T::NOUN, T::ENROL);
     let load = |name: &String| {
         let one = store.load(name)?;
         let same = one.models() == models.fingerprint;

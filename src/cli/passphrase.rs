@@ -14,9 +14,7 @@ const MAX_BYTES: u64 = 4096;
 pub fn ask(file: Option<&Path>, new: bool) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     let passphrase = match file {
-        Some(path) => {
-            std::fs::File::open(path).and_then(first_line).with_context(|| path.display().to_string())?
-        }
+        Some(path) => std::fs::File::open(path).and_then(first_line).with_context(|| format!("{path:?}"))?,
         None if stdin.is_terminal() => typed(new)?,
         None => first_line(stdin).context("the passphrase on the standard input")?,
     };

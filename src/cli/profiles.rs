@@ -2,15 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
 use wakeword::digits;
+use wakeword::printable::printable;
 use wakeword::profile::Profile;
 use wakeword::store::{Store, StoreError, transfer};
 
-use super::{Context, Outcome, output, passphrase};
+use super::{Context, Outcome, confirm, output, passphrase};
 
 /// Larger files are no exports.
 const MAX_BYTES: u64 = 64 << 20;
@@ -93,10 +93,18 @@ The models have to be those that it was enrolled with.")]
         passphrase_file: Option<PathBuf>,
     },
     /// Delete a profile for good
-    #[command(after_help = "Example:\n  wakeword profiles remove anna")]
+    #[command(after_help = "\
+Examples:
+  wakeword profiles remove anna
+  wakeword profiles remove anna --yes
+
+On a terminal it asks first.")]
     Remove {
         /// The profile's name
         name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -116,7 +124,10 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         Command::Import { file, name, passphrase_file } => {
             import(context, &file, name, passphrase_file.as_deref())
         }
-        Command::Remove { name } => {
+        Command::Remove { name, yes } => {
+            if !yes && !confirm::agreed(&format!("delete the profile {name:?} for good?"))? {
+                return Ok(Outcome::Done);
+            }
             context.store()?.remove(&name)?;
             eprintln!("removed {name}");
             Ok(Outcome::Done)
@@ -134,23 +145,25 @@ fn list(store: &Store, json: bool) -> anyhow::Result<Outcome> {
             Ok(profile) if json => writeln!(out, "{}", summary(&profile))?,
             Ok(profile) => {
                 let takes = profile.takes.len().to_string();
-                table.add_row([&profile.name, &profile.phrase, &takes, &date(profile.created)]);
+                table.add_row([
+                    &*profile.name,
+                    &printable(&profile.phrase),
+                    &takes,
+                    &output::date(profile.created),
+                ]);
                 shown += 1;
             }
             // One bad file must not hide the others.
             Err(error) => {
-                eprintln!("wakeword: {error}");
+                output::warn(error);
                 outcome = Outcome::Partial;
             }
         }
     }
     if shown > 0 {
         writeln!(out, "{table}")?;
-    } else if !json {
-        eprintln!(
-            "no profiles in {}; enrol one: wakeword enroll NAME --phrase TEXT",
-            store.folder().display()
-        );
+    } else if !json && matches!(outcome, Outcome::Done) {
+        eprintln!("no profiles in {:?}; enrol one: wakeword enroll NAME --phrase TEXT", store.folder());
     }
     Ok(outcome)
 }
@@ -160,12 +173,11 @@ fn export(store: &Store, name: &str, out: &Path, file: Option<&Path>) -> anyhow:
     // Asked before the passphrase, and once more when the file is written.
     anyhow::ensure!(
         out.symlink_metadata().is_err(),
-        "{} exists; choose another file with --out, or remove it first",
-        out.display()
+        "{out:?} exists; choose another file with --out, or remove it first"
     );
     let passphrase = passphrase::ask(file, true)?;
     transfer::write_export(out, &transfer::export(&profile, &passphrase)?)?;
-    eprintln!("exported {name} to {}", out.display());
+    eprintln!("exported {name} to {out:?}");
     Ok(Outcome::Done)
 }
 
@@ -178,7 +190,7 @@ fn import(
     let store = context.store()?;
     // A name that is given can be looked at before the work.
     name.as_deref().map_or(Ok(()), |name| store.check_free(name, false))?;
-    let named = || path.display().to_string();
+    let named = || format!("{path:?}");
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).with_context(named)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(named)?;
@@ -187,8 +199,7 @@ fn import(
     let mut profile = transfer::import(&bytes, &passphrase).with_context(named)?;
     anyhow::ensure!(
         profile.models == context.models()?.fingerprint,
-        "{}: profile {:?} was made with other models; enrol it on this machine",
-        path.display(),
+        "{path:?}: profile {:?} was made with other models; enrol it on this machine",
         profile.name
     );
     if let Some(name) = name {
@@ -213,12 +224,12 @@ fn show(store: &Store, name: &str, json: bool) -> anyhow::Result<Outcome> {
     }
     let lengths: Vec<String> = profile.takes.iter().map(|take| format!("{:.2}", take.seconds)).collect();
     writeln!(out, "name       {}", profile.name)?;
-    writeln!(out, "user       {}", profile.user)?;
-    writeln!(out, "phrase     {}", profile.phrase)?;
+    writeln!(out, "user       {}", printable(&profile.user))?;
+    writeln!(out, "phrase     {}", printable(&profile.phrase))?;
     let settings = &profile.settings;
     let threshold = settings.threshold.map_or("as configured".into(), |value| format!("{value:.2}"));
     writeln!(out, "threshold  {threshold}{}", if settings.enabled { "" } else { " (disabled)" })?;
-    writeln!(out, "enrolled   {}", date(profile.created))?;
+    writeln!(out, "enrolled   {}", output::date(profile.created))?;
     writeln!(out, "takes      {} of {} s", profile.takes.len(), lengths.join(", "))?;
     let scales = &profile.scales;
     writeln!(
@@ -226,7 +237,7 @@ fn show(store: &Store, name: &str, json: bool) -> anyhow::Result<Outcome> {
         "agreement  words {:.2} and {:.2}, voice {:.2}",
         scales.keyword, scales.cepstra, scales.voice
     )?;
-    writeln!(out, "models     {}", profile.models)?;
+    writeln!(out, "models     {}", printable(&profile.models))?;
     Ok(Outcome::Done)
 }
 
@@ -241,9 +252,4 @@ fn summary(profile: &Profile) -> serde_json::Value {
         "scales": digits::json(&profile.scales),
         "models": profile.models,
     })
-}
-
-/// Date and time in UTC of seconds since 1970.
-fn date(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }

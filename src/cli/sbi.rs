@@ -7,7 +7,7 @@ use wakeword::batch::sbi::phrases::PhraseList;
 use wakeword::batch::sbi::{image, recognise, scp, takes};
 use wakeword::profile::Profile;
 
-use super::{Context, Outcome, load_all};
+use super::{Context, Outcome, load_all, output};
 
 /// File of results in the result folder.
 const RESULTS: &str = "raw_rec.txt";
@@ -108,23 +108,23 @@ fn build(context: &Context, args: BuildArgs) -> anyhow::Result<Outcome> {
     let about = image::About { language, author, entity, email };
     let program = std::env::current_exe().context("where this program is")?;
     image::write(&args.out, &about, &program, &profiles)?;
-    eprintln!("{}: {} profiles; run ./SBI WAV_SCP RESULT_DIR in it", args.out.display(), profiles.len());
+    eprintln!("{:?}: {} profiles; run ./SBI WAV_SCP RESULT_DIR in it", args.out, profiles.len());
     Ok(Outcome::Done)
 }
 
 /// Never fails because of a recording: one bad file must not end an evaluation.
 fn recognise_list(context: &Context, wav_scp: &Path, result_dir: &Path) -> anyhow::Result<Outcome> {
-    let warn = |warning: String| eprintln!("wakeword: {warning}");
-    let list = std::fs::read(wav_scp).with_context(|| wav_scp.display().to_string())?;
-    let utterances = scp::parse(&list, &|warning| warn(format!("{}: {warning}", wav_scp.display())));
+    let warn = |warning: String| output::warn(warning);
+    let list = std::fs::read(wav_scp).with_context(|| format!("{wav_scp:?}"))?;
+    let utterances = scp::parse(&list, &|warning| warn(format!("{wav_scp:?}: {warning}")));
     // Asked before the work rather than after it.
-    std::fs::create_dir_all(result_dir).with_context(|| result_dir.display().to_string())?;
+    std::fs::create_dir_all(result_dir).with_context(|| format!("{result_dir:?}"))?;
     let models = context.models()?;
     // Whoever runs an image is not who made it.
     let profiles: Vec<Profile> = load_all(&context.store()?.clone().for_anybody(), &models, &[])?;
     let phrases = PhraseList::new(&models, &profiles);
     let lines = recognise(&phrases, &utterances, &warn);
     let results = result_dir.join(RESULTS);
-    wakeword::batch::write_whole(&results, &lines).with_context(|| results.display().to_string())?;
+    wakeword::batch::write_whole(&results, &lines).with_context(|| format!("{results:?}"))?;
     Ok(Outcome::Done)
 }

@@ -9,6 +9,9 @@ use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
 use super::{Config, Problem, keys};
 
+/// Most tables of one name: each hook is a command to run.
+const MOST_REPEATED: usize = 100;
+
 /// The settings in `text` and the keys that it sets, or all its problems in the order of its lines.
 pub fn parse(text: &str) -> Result<(Config, Vec<String>), Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -54,6 +57,13 @@ impl<'a> Check<'a> {
                 (Some(Value::Object(_)), DeValue::Table(entries)) => self.table(name, entries, false),
                 (Some(Value::Object(_)), _) => {
                     self.problem(name.span(), format!("{table} is a table: write [{table}]"));
+                }
+                (Some(_), DeValue::Array(tables)) if tables.len() > MOST_REPEATED => {
+                    let found = tables.len();
+                    self.problem(
+                        name.span(),
+                        format!("{found} times [[{table}]]: at most {MOST_REPEATED} are taken"),
+                    );
                 }
                 (Some(_), DeValue::Array(tables)) if tables.iter().all(|one| one.get_ref().is_table()) => {
                     self.set.push(table.into());

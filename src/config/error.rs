@@ -6,23 +6,23 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path:?}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     /// A folder, a pipe or a device.
-    #[error("{path}: not a regular file; name a file like config.example.toml")]
+    #[error("{path:?}: not a regular file; name a file like config.example.toml")]
     NotAFile { path: PathBuf },
     /// The file is too large for a configuration.
-    #[error("{path}: too large for a configuration, which may have 1 MiB")]
+    #[error("{path:?}: too large for a configuration, which may have 1 MiB")]
     TooLarge { path: PathBuf },
     /// The file is not text.
-    #[error("{path}, line {line}: not UTF-8 text; save the file as UTF-8")]
+    #[error("{path:?}, line {line}: not UTF-8 text; save the file as UTF-8")]
     NotText {
         path: PathBuf,
         /// Where the first wrong byte is, from 1.
         line: usize,
     },
     /// The file is not a configuration.
-    #[error("{path}{}", listed(problems))]
+    #[error("{path:?}{}", listed(problems))]
     Invalid {
         path: PathBuf,
         /// All that is wrong with it, in the order of the lines; at least one.
@@ -31,7 +31,7 @@ pub enum ConfigError {
 }
 
 /// One thing that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, thiserror::Error)]
 #[error("line {line}: {text}")]
 pub struct Problem {
     /// Where, from 1.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
-pub use places::default_store;
+pub use places::{default_store, expand};
 pub use values::{BusKind, Channel, HookEvent, LogLevel};
 
 use crate::engine::rule::Rule;
@@ -54,6 +54,7 @@ pub struct Config {
 #[serde(default)]
 pub struct ModelConfig {
     /// Folder with a `manifest.toml`; what it does not name is built in.
+    #[serde(deserialize_with = "values::folder")]
     pub path: Option<PathBuf>,
 }
 
@@ -62,6 +63,7 @@ pub struct ModelConfig {
 #[serde(default)]
 pub struct StoreConfig {
     /// Folder of the profiles; [`default_store`] if absent.
+    #[serde(deserialize_with = "values::folder")]
     pub path: Option<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! Where configuration and profiles are, when nobody says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The first place that has a configuration. One that cannot be looked at counts: reading it will say why.
 pub fn existing() -> Option<PathBuf> {
@@ -33,4 +33,12 @@ fn given_by_systemd(variable: &str) -> Option<PathBuf> {
 fn xdg(variable: &str, in_home: &str) -> Option<PathBuf> {
     let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     set.or_else(|| std::env::home_dir().map(|home| home.join(in_home)))
+}
+
+/// `path` with the home folder in place of a `~` at its beginning. None for a user without a home.
+pub fn expand(path: &Path) -> Option<PathBuf> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Some(std::env::home_dir()?.join(rest)),
+        Err(_) => Some(path.into()),
+    }
 }

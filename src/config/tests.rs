@@ -99,6 +99,37 @@ fn unknown_and_misplaced_keys_are_refused() {
 }
 
 #[test]
+fn a_relative_path_never_passes_and_a_tilde_is_the_home() {
+    let home = std::env::home_dir().unwrap();
+    let config = read("[store]\npath = \"~/profiles\"\n[models]\npath = \"/opt/models\"\n").unwrap();
+    assert_eq!(config.store.path, Some(home.join("profiles")));
+    assert_eq!(config.models.path, Some("/opt/models".into()));
+    for path in ["profiles", "./profiles", "../x", "", "~anna/profiles", "$HOME/profiles", " /x"] {
+        for table in ["store", "models"] {
+            let text = format!("[{table}]\npath = {path:?}\n");
+            assert_refused(text, &["line 2", &format!("{table}.path"), "a whole path", "~/"]);
+        }
+    }
+    let command =
+        |text: &str| Ok::<_, String>(read(&format!("[[hook]]\ncommand = {text}\n"))?.hooks.remove(0).command);
+    assert_eq!(command("[\"~/bin/x\", \"~/y\"]").unwrap(), [home.join("bin/x").to_str().unwrap(), "~/y"]);
+    assert_eq!(command("[\"notify-send\", \"a/b\"]").unwrap(), ["notify-send", "a/b"]);
+    for program in ["bin/x", "./x", "~anna/x"] {
+        assert!(command(&format!("[{program:?}]")).unwrap_err().contains("a whole path"), "{program}");
+    }
+}
+
+#[test]
+fn hooks_without_number_never_pass() {
+    let hooks = |count| "[[hook]]\ncommand = [\"a\"]\n".repeat(count);
+    assert_eq!(read(&hooks(100)).unwrap().hooks.len(), 100);
+    assert_refused(hooks(101), &["101 times [[hook]]", "at most 100"]);
+    let started = std::time::Instant::now();
+    assert_refused(hooks(40_000), &["at most 100"]);
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}
+
+#[test]
 fn values_of_the_wrong_kind_are_refused() {
     assert_refused("[models]\npath = 1\n", &["line 2", "models.path"]);
     assert_refused(
@@ -200,6 +231,6 @@ fn files_that_are_no_text_are_refused() {
         (&folder.path().join("absent.toml"), "No such file"),
     ] {
         let message = Config::load(Some(path)).unwrap_err().to_string();
-        assert!(message.starts_with(path.to_str().unwrap()) && message.contains(reason), "{message}");
+        assert!(message.starts_with(&format!("{path:?}")) && message.contains(reason), "{message}");
     }
 }

@@ -1,9 +1,12 @@
 //! Values with a meaning or a range. Their errors say what would be right, in the terms of the file.
 
 use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::{Serialize, Serializer};
+
+use super::places::expand;
 
 /// Which channel of a microphone to listen to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,13 +112,35 @@ pub fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogLevel, D::
     checked(deserializer, |_| true, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"")
 }
 
-/// Program and arguments. A zero byte could not be passed on.
+/// A folder. A relative one would be another for the daemon than for a terminal.
+pub fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let expanded = Option::<String>::deserialize(deserializer).ok().map(|text| text.as_deref().map(whole));
+    match expanded {
+        Some(None) => Ok(None),
+        Some(Some(Some(path))) => Ok(Some(path)),
+        _ => Err(D::Error::custom("must be a whole path: one that begins with / or, in your home, with ~/")),
+    }
+}
+
+fn whole(text: &str) -> Option<PathBuf> {
+    expand(Path::new(text)).filter(|path| path.is_absolute())
+}
+
+/// Program and arguments. A zero byte could not be passed on. The program is looked for in PATH, or has a whole path.
 pub fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let usable = |words: &Vec<String>| {
         words.first().is_some_and(|program| !program.is_empty())
             && !words.iter().any(|word| word.contains('\0'))
     };
-    checked(deserializer, usable, "a program and its arguments, such as [\"notify-send\", \"hello\"]")
+    let words = "a program and its arguments, such as [\"notify-send\", \"hello\"]";
+    let mut command = checked(deserializer, usable, words)?;
+    let place = command.first_mut().filter(|program| program.contains('/') || *program == "~");
+    if let Some(program) = place {
+        let path = whole(program).and_then(|path| path.into_os_string().into_string().ok());
+        let wrong = "must begin with a program in PATH, or a whole path: one that begins with / or, in your home, with ~/";
+        *program = path.ok_or_else(|| D::Error::custom(wrong))?;
+    }
+    Ok(command)
 }
 
 /// What to react to.

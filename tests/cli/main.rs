@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod outside;
 mod profiles;
 
 use std::ffi::{OsStr, OsString};

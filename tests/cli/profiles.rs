@@ -153,7 +153,7 @@ fn a_store_readable_by_others_is_refused() {
         |name: &str, mode| fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
     for (name, open, closed) in [("store", 0o755, 0o700), ("store.key", 0o640, 0o600)] {
         mode(name, open);
-        let chmod = format!("chmod {closed:o} {}", place.path(name).display());
+        let chmod = format!("chmod {closed:o} {:?}", place.path(name));
         place.detect([&recording]).fails_saying(&["open to others", &chmod]);
         place.run(["profiles", "show", "demo"]).fails_saying(&[&chmod]);
         let doctor = place.run(["doctor", "--json"]);
@@ -179,9 +179,18 @@ fn a_key_from_systemd_is_not_written_to_disk() {
     run("credentials", &["profiles", "show", "demo"]).ends_with(0);
     place.file("other/wakeword.key", [8; 32]);
     run("other", &["profiles", "show", "demo"]).fails_saying(&["another key", "other/wakeword.key"]);
-    // Without the credential, or with others only, a key file is looked for.
+    // A service with other credentials was to have this one too: no key is made on the disk.
     place.file("others/password", "x");
-    run("others", &["profiles", "show", "demo"]).fails_saying(&["store.key", "missing"]);
+    for given in ["others", "nowhere"] {
+        run(given, &["profiles", "show", "demo"]).fails_saying(&["wakeword.key", "LoadCredentialEncrypted"]);
+        let words = ["enroll", "other", "--store", "fresh", "--phrase", PHRASE, "--from", "takes"];
+        run(given, &words).fails_saying(&["wakeword.key", "LoadCredentialEncrypted"]);
+    }
+    assert!(!place.path("fresh").exists() && !place.path("fresh.key").exists());
+    // One that is there already, made before there were credentials, still opens its store.
+    place.file("store.key", [9; 32]);
+    fs::set_permissions(place.path("store.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    run("others", &["profiles", "show", "demo"]).ends_with(0);
 }
 
 #[test]
@@ -198,7 +207,7 @@ fn an_imported_profile_equals_the_exported_one() {
     at(&here, "export", &words, &["demo"]).ends_with(0);
     assert_eq!(fs::metadata(&case).unwrap().permissions().mode() & 0o777, 0o600);
     let bytes = fs::read(&case).unwrap();
-    at(&here, "export", &wrong, &["demo"]).fails_saying(&["demo.wakecase exists", "--out"]);
+    at(&here, "export", &wrong, &["demo"]).fails_saying(&["demo.wakecase\" exists", "--out"]);
     at(&here, "export", &words, &["nobody"]).fails_saying(&["no profile named"]);
     at(&here, "export", &here.file("short", "1234567"), &["demo", "--out", "x"])
         .fails_saying(&["fewer than 8"]);

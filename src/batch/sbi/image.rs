@@ -38,10 +38,10 @@ pub struct About {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// Something else is there.
-    #[error("{0} exists and is not empty; choose another folder, or remove it first")]
+    #[error("{0:?} exists and is not empty; choose another folder, or remove it first")]
     Exists(PathBuf),
     /// The system refused.
-    #[error("{path}: {source}")]
+    #[error("{path:?}: {source}")]
     Io {
         /// File or folder.
         path: PathBuf,

@@ -17,7 +17,7 @@ pub enum ListError {
     #[error(transparent)]
     Takes(#[from] TakesError),
     /// The takes of one phrase give no profile.
-    #[error("{folder}: {source}")]
+    #[error("{folder:?}: {source}")]
     Enrol {
         /// Folder of the takes.
         folder: PathBuf,
@@ -25,7 +25,7 @@ pub enum ListError {
         source: EnrolError,
     },
     /// No recordings anywhere.
-    #[error("{0}: no recordings; each folder PHRASE or SPEAKER/PHRASE in it holds two or more takes")]
+    #[error("{0:?}: no recordings; each folder PHRASE or SPEAKER/PHRASE in it holds two or more takes")]
     Empty(PathBuf),
 }
 

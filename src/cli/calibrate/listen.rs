@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use wakeword::calibrate::{Listener, Room};
 use wakeword::engine::rule::Rule;
 use wakeword::features::SAMPLE_RATE;
@@ -11,9 +11,9 @@ use wakeword::models::Models;
 use wakeword::profile::Profile;
 use wakeword::service::capture_options;
 
-use crate::cli::Context;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::source::{Ears, Source};
+use crate::cli::{Context, output};
 
 /// Longest wait for audio before signals are looked at.
 const WAIT: Duration = Duration::from_millis(100);
@@ -55,7 +55,7 @@ pub fn listen(
     );
     let wanted = (duration.as_secs_f64() * SAMPLE_RATE as f64) as usize;
     let progress = ProgressBar::new(duration.as_secs());
-    progress.set_style(ProgressStyle::with_template("  {bar:40} {elapsed} of {msg}")?);
+    progress.set_style(output::bar("  {bar:40} {elapsed} of {msg}")?);
     progress.set_message(humantime::format_duration(duration).to_string());
     let mut listener = Listener::new(models, profile, rule);
     let (mut heard, mut block, mut end) = (0, Vec::new(), End::Whole);

@@ -82,7 +82,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let (mut room, mut outcome) = (Room::default(), Outcome::Done);
     for recording in &args.room {
         if let Err(error) = room.add(&models, &profile, &rule, recording) {
-            eprintln!("wakeword: {error}; only what comes before counts");
+            output::warn(format_args!("{error}; only what comes before counts"));
             outcome = Outcome::Partial;
         }
     }
@@ -90,7 +90,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     if let Some(duration) = args.listen {
         let end = listen::listen(context, (&models, &profile, &rule), duration, &mut room)?;
         if let Some(reason) = end.reason() {
-            eprintln!("wakeword: {reason}; only what came before counts");
+            output::warn(format_args!("{reason}; only what came before counts"));
             outcome = Outcome::Partial;
         }
         lost = matches!(end, End::Lost(_));
@@ -114,7 +114,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.svg {
         let title = format!("{} ({:?})", profile.name, profile.phrase);
         let text = picture::svg(&title, &outlook.table(), &chosen)?;
-        wakeword::batch::write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())?;
+        wakeword::batch::write_whole(path, text.as_bytes()).with_context(|| format!("{path:?}"))?;
     }
     let before = profile.settings.threshold;
     // What a failing microphone heard says little of the room.

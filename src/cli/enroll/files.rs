@@ -12,13 +12,13 @@ pub fn takes(session: &mut Session, recordings: &[Recording], screen: &Screen) -
     // By the number of the take, which is the recording's.
     let mut refused = BTreeMap::new();
     for recording in recordings {
-        let path = recording.path.display();
+        let path = recording.path.to_string_lossy();
         let report = session.take(&recording.clip.samples);
         let mut line = take_line(&report);
-        line["file"] = path.to_string().into();
+        line["file"] = path.into();
         screen.json(&line)?;
         for warning in &report.warnings {
-            screen.warn(None, &format!("{path}: {warning}"))?;
+            screen.warn(None, &format!("{:?}: {warning}", recording.path))?;
         }
         if !report.accepted {
             refused.insert(report.number, reasons(&report));
@@ -29,10 +29,8 @@ pub fn takes(session: &mut Session, recordings: &[Recording], screen: &Screen) -
             refused.insert(odd, reasons);
         }
     }
-    let lines = refused.iter().map(|(number, reasons)| {
-        let path = recordings[number - 1].path.display();
-        format!("{path}: {reasons}")
-    });
+    let lines =
+        refused.iter().map(|(number, reasons)| format!("{:?}: {reasons}", recordings[number - 1].path));
     let lines: Vec<String> = lines.collect();
     anyhow::ensure!(
         lines.is_empty(),

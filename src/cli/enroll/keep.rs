@@ -11,7 +11,7 @@ use wakeword::features::SAMPLE_RATE;
 /// Makes the folder, before anybody speaks in vain.
 pub fn folder(folder: &Path) -> anyhow::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.with_context(|| format!("{}: no folder for the takes", folder.display()))
+    made.with_context(|| format!("{folder:?}: no folder for the takes"))
 }
 
 /// Writes each take as `NAME-N.wav`, with the first numbers that are free.
@@ -33,7 +33,7 @@ pub fn takes<'a>(folder: &Path, name: &str, takes: impl Iterator<Item = &'a [f32
             writer.write_sample((sample * 32768.0).round().clamp(-32768.0, 32767.0) as i16)?;
         }
         writer.finalize()?;
-        file.persist_noclobber(&path).with_context(|| path.display().to_string())?;
+        file.persist_noclobber(&path).with_context(|| format!("{path:?}"))?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use wakeword::digits;
 use wakeword::enroll::dialogue::{Dialogue, Enrolment, Segmentation};
 use wakeword::enroll::{Quality, TAKES, takes, text};
 use wakeword::models::Models;
+use wakeword::printable::printable;
 use wakeword::profile::Profile;
 use wakeword::store::{Store, now};
 
@@ -198,7 +199,7 @@ fn report(profile: &Profile, path: &Path, expected: &Expectation, screen: &Scree
         profile.phrase,
         profile.name,
         profile.takes.len(),
-        path.display(),
+        printable(&path.to_string_lossy()),
         plain(expected),
         profile.name
     );

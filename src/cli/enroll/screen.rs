@@ -4,10 +4,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use console::style;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::{Value, json};
 use wakeword::digits;
 use wakeword::enroll::TakeReport;
+
+use super::super::output;
 
 /// The quietest level that moves the meter, in dBFS; at 0 it is full.
 const QUIETEST: f32 = -60.0;
@@ -71,8 +73,8 @@ impl Screen {
     /// Shows the meter from now on.
     pub fn open(&self) {
         // The template is right: a test looks at the bar.
-        if let Ok(meter) = ProgressStyle::with_template("  {bar:40.green} {msg}") {
-            self.meter.set_style(meter.progress_chars("=> "));
+        if let Ok(meter) = output::bar("  {bar:40.green} {msg}") {
+            self.meter.set_style(meter);
         }
         self.meter.enable_steady_tick(Duration::from_millis(500));
     }

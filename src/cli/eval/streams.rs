@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use wakeword::audio::AudioError;
 use wakeword::batch::eval::streams::{Recording, StreamsReport};
@@ -69,7 +69,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     // Hidden by the library where stderr is no terminal.
     let files = args.shard.of(args.files.iter().collect());
     let progress = ProgressBar::new(files.len() as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} recordings, {eta} left")?);
+        .with_style(output::bar("{bar:30} {pos}/{len} recordings, {eta} left")?);
     let interrupt = Interrupt::listen(&Interrupt::USUAL)?;
     let all = files.par_iter().with_max_len(1).map(|file| {
         let heard = listen(context, &models, &profiles, file, &interrupt);

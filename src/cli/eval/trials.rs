@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use wakeword::acoustics::room::Rooms;
 use wakeword::batch::eval::condition::{Condition, Noises};
@@ -110,7 +110,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         rule: Rule { explain: true, voice_gate: args.voice_gate, ..context.rule() },
         // Hidden by the library where stderr is no terminal.
         progress: ProgressBar::new((clips * conditions.len()) as u64)
-            .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} clips, {eta} left")?),
+            .with_style(output::bar("{bar:30} {pos}/{len} clips, {eta} left")?),
         conditions,
         interrupt: Interrupt::listen(&Interrupt::USUAL)?,
         warnings: AtomicUsize::new(0),

@@ -11,7 +11,7 @@ use wakeword::digits;
 use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 
-use super::super::{Context, Outcome};
+use super::super::{Context, Outcome, output};
 
 /// Clips from standard input that are worked on at a time.
 const BATCH: usize = 256;
@@ -28,7 +28,8 @@ stretches of 0.8 s in which there is sound. The angle between two vectors tells 
 
 Standard input holds any number of clips, each as its number of samples (little-endian 32-bit integer) and \
 that many samples at 16 kHz (little-endian 32-bit floats of any scale). Values that are not finite count \
-as 0. A clip that is empty, silent or cannot be read has null as its vector in JSON, and zeros in NumPy.")]
+as 0. A clip that is empty, silent or cannot be read has null as its vector in JSON, with an error if it is a file, \
+and zeros in NumPy.")]
 pub struct Args {
     /// Recordings (WAV or FLAC), or - for raw clips from standard input
     #[arg(required = true, value_name = "FILE")]
@@ -45,17 +46,23 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let raw = args.files == [Path::new("-")];
     let models = context.models()?;
     let mut outcome = Outcome::Done;
+    let mut errors = Vec::new();
     let embeddings = if raw {
         embed_raw(&models.speaker)?
     } else {
-        let mut known = |embedding: Result<_, _>| {
-            embedding.map_err(|error| {
-                eprintln!("wakeword: {error}");
-                outcome = Outcome::Partial;
+        let (found, missing) = super::embed_files(&models.speaker, &args.files)
+            .into_iter()
+            .map(|one| {
+                one.map_or_else(|error| (None, Some(error.to_string())), |vector| (Some(vector), None))
             })
-        };
-        super::embed_files(&models.speaker, &args.files).into_iter().map(|one| known(one).ok()).collect()
+            .unzip();
+        errors = missing;
+        found
     };
+    for error in errors.iter().flatten() {
+        output::warn(error);
+        outcome = Outcome::Partial;
+    }
     let dimension = models.speaker.geometry().dimension;
     match &args.npy {
         Some(file) if file == Path::new("-") => {
@@ -64,17 +71,17 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         Some(file) => {
             let mut bytes = Vec::new();
             write_npy(&mut bytes, dimension, &embeddings)?;
-            wakeword::batch::write_whole(file, &bytes).with_context(|| file.display().to_string())?;
+            wakeword::batch::write_whole(file, &bytes).with_context(|| format!("{file:?}"))?;
         }
         None => {
             let mut out = std::io::stdout().lock();
             for (index, embedding) in embeddings.iter().enumerate() {
                 let file = (!raw).then(|| args.files[index].to_string_lossy());
-                writeln!(
-                    out,
-                    "{}",
-                    json!({ "clip": index, "file": file, "embedding": digits::json(embedding) })
-                )?;
+                let mut line = json!({ "clip": index, "file": file, "embedding": digits::json(embedding) });
+                if let Some(Some(error)) = errors.get(index) {
+                    line["error"] = error.as_str().into();
+                }
+                writeln!(out, "{line}")?;
             }
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::json;
 use wakeword::digits;
+use wakeword::printable::printable;
 use wakeword::speaker::voice;
 
 use super::super::{Context, Outcome, load_all, output};
@@ -24,7 +25,7 @@ pub struct Args {
     /// Score from which on somebody is recognised, -1 to 1
     #[arg(long, value_name = "SCORE", default_value_t = voice::THRESHOLD, allow_negative_numbers = true)]
     threshold: f32,
-    /// One JSON object a file and line: `speaker` (null for nobody) and all `scores`
+    /// One JSON object a file and line: `speaker` (null for nobody) and all `scores`, or an `error`
     #[arg(long)]
     json: bool,
 }
@@ -39,7 +40,14 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         let embedding = match embedding {
             Ok(embedding) => embedding,
             Err(error) => {
-                eprintln!("wakeword: {error}");
+                if args.json {
+                    writeln!(
+                        out,
+                        "{}",
+                        json!({ "file": file.to_string_lossy(), "error": error.to_string() })
+                    )?;
+                }
+                output::warn(error);
                 outcome = Outcome::Partial;
                 continue;
             }
@@ -60,7 +68,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
             rank.map_or("-".into(), |(i, s)| format!("{} {s:.2}", voices[*i].name))
         };
         table.add_row([
-            file.display().to_string().into(),
+            printable(&file.to_string_lossy()).into_owned().into(),
             output::verdict(speaker.map_or("nobody known", String::as_str), speaker.is_some()),
             format!("{score:.2}").into(),
             describe(ranked.get(1)).into(),

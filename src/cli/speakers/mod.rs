@@ -13,9 +13,9 @@ use wakeword::enroll::takes::{self, TakesError};
 use wakeword::inference::SpeakerNet;
 use wakeword::speaker::SpeakerEncoder;
 use wakeword::speaker::voice::{self, Voice};
-use wakeword::store::now;
+use wakeword::store::{Kind as _, now};
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, confirm, output};
 
 /// Arguments of `speakers`.
 #[derive(clap::Args)]
@@ -52,13 +52,25 @@ Five or more recordings of a few seconds each, of different days if possible.")]
     /// Write how recordings sound as vectors, for other programs
     Embed(embed::Args),
     /// The enrolled speakers, one a line
-    #[command(after_help = "Example:\n  wakeword speakers list")]
-    List,
+    #[command(after_help = "Example:\n  wakeword speakers list --json")]
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Delete a speaker for good
-    #[command(after_help = "Example:\n  wakeword speakers remove anna")]
+    #[command(after_help = "\
+Examples:
+  wakeword speakers remove anna
+  wakeword speakers remove anna --yes
+
+On a terminal it asks first.")]
     Remove {
         /// Who it is
         name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -67,8 +79,11 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
         Command::Enroll { name, from, replace } => enroll(context, &name, &from, replace),
         Command::Identify(args) => identify::run(context, &args),
         Command::Embed(args) => embed::run(context, &args),
-        Command::List => list(context),
-        Command::Remove { name } => {
+        Command::List { json } => list(context, json),
+        Command::Remove { name, yes } => {
+            if !yes && !confirm::agreed(&format!("delete the voice {name:?} for good?"))? {
+                return Ok(Outcome::Done);
+            }
             context.store()?.voices().remove(&name)?;
             eprintln!("removed {name}");
             Ok(Outcome::Done)
@@ -81,7 +96,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<Outcome> {
 enum EmbedError {
     #[error(transparent)]
     Audio(#[from] AudioError),
-    #[error("{0}: no sound in it")]
+    #[error("{0:?}: no sound in it")]
     Silent(PathBuf),
 }
 
@@ -99,7 +114,7 @@ fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> any
     let store = context.store()?.voices();
     store.check_free(name, replace)?;
     let files = takes::files(from)?;
-    anyhow::ensure!(!files.is_empty(), "no WAV or FLAC recordings in {}", from[0].display());
+    anyhow::ensure!(!files.is_empty(), "no WAV or FLAC recordings in {:?}", from[0]);
     let models = context.models()?;
     let embeddings = embed_files(&models.speaker, &files).into_iter().collect::<Result<Vec<_>, _>>()?;
     for (index, embedding) in embeddings.iter().enumerate() {
@@ -112,23 +127,35 @@ fn enroll(context: &Context, name: &str, from: &[PathBuf], replace: bool) -> any
     let models = models.fingerprint.clone();
     let voice = Voice { name: name.into(), created: now(), models, clips, embedding };
     let path = store.put(&voice, replace)?;
-    writeln!(std::io::stdout(), "enrolled the voice of {name} from {clips} recordings: {}", path.display())?;
+    writeln!(std::io::stdout(), "enrolled the voice of {name} from {clips} recordings: {path:?}")?;
     Ok(Outcome::Done)
 }
 
-fn list(context: &Context) -> anyhow::Result<Outcome> {
+fn list(context: &Context, json: bool) -> anyhow::Result<Outcome> {
     let store = context.store()?.voices();
     let mut outcome = Outcome::Done;
     let mut out = std::io::stdout().lock();
+    let mut table = output::table(&["name", "recordings", "enrolled"]);
     for name in store.names()? {
         match store.load(&name) {
-            Ok(voice) => writeln!(out, "{}", json!({ "name": voice.name, "recordings": voice.clips }))?,
+            Ok(voice) if json => {
+                let Voice { name, clips, created, .. } = voice;
+                writeln!(out, "{}", json!({ "name": name, "recordings": clips, "created": created }))?;
+            }
+            Ok(voice) => {
+                table.add_row([voice.name, voice.clips.to_string(), output::date(voice.created)]);
+            }
             // One bad file must not hide the others.
             Err(error) => {
-                eprintln!("wakeword: {error}");
+                output::warn(error);
                 outcome = Outcome::Partial;
             }
         }
+    }
+    if !table.is_empty() {
+        writeln!(out, "{table}")?;
+    } else if !json && matches!(outcome, Outcome::Done) {
+        eprintln!("no speakers in {:?}; enrol one: {}", store.folder(), Voice::ENROL);
     }
     Ok(outcome)
 }
