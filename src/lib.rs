@@ -16,7 +16,6 @@ pub mod inference;
 pub mod keyword;
 pub mod models;
 pub mod phrase;
-pub mod printable;
 pub mod profile;
 pub mod service;
 pub mod speaker;

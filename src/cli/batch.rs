@@ -16,9 +16,8 @@ use wakeword::batch::score::{Labels, Score};
 use wakeword::batch::shard::Shard;
 use wakeword::engine::rule::Rule;
 use wakeword::models::Models;
-use wakeword::printable::printable;
 use wakeword::store::{Store, StoreError};
-use wakeword::text::without_mark;
+use wakeword::text::{printable, without_mark};
 
 use super::{Context, Outcome, output};
 

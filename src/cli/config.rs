@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use wakeword::config::{self, Config, ConfigError};
-use wakeword::printable::printable;
+use wakeword::text::printable;
 
 use super::{Outcome, output};
 

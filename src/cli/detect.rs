@@ -9,7 +9,7 @@ use wakeword::batch::hear;
 use wakeword::digits;
 use wakeword::engine::Engine;
 use wakeword::engine::event::{Event, EventKind};
-use wakeword::printable::printable;
+use wakeword::text::printable;
 
 use super::{Context, Outcome, output};
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use wakeword::bus::client::{Heard, follow};
+use wakeword::text::printable;
 
 use super::Outcome;
 use super::which_bus::WhichBus;
@@ -39,7 +40,7 @@ pub fn run(file: Option<&Path>, args: Args) -> anyhow::Result<Outcome> {
             serde_json::to_writer(&out, &heard)?;
             writeln!(out)?;
         } else {
-            writeln!(out, "{}", line(&heard))?;
+            writeln!(out, "{}", printable(&line(&heard)))?;
         }
         out.flush()
     })?;

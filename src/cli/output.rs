@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use indicatif::ProgressStyle;
 use indicatif::style::TemplateError;
-use wakeword::printable::printable;
+use wakeword::text::printable;
 
 /// A table with `header`, as wide as the terminal, or COLUMNS, allows; as wide as it is for another program.
 pub fn table(header: &[&str]) -> Table {

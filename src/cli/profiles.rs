@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 use wakeword::digits;
-use wakeword::printable::printable;
 use wakeword::profile::Profile;
 use wakeword::store::{Store, StoreError, transfer};
+use wakeword::text::printable;
 
 use super::{Context, Outcome, confirm, output, passphrase};
 

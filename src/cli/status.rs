@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use wakeword::bus::client::snapshot;
+use wakeword::text::printable;
 
 use super::which_bus::WhichBus;
 use super::{Outcome, output};
@@ -68,7 +69,7 @@ pub fn run(file: Option<&Path>, args: Args) -> anyhow::Result<Outcome> {
 
 fn text(object: &Map<String, Value>, name: &str) -> String {
     match object.get(name) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => printable(text).into_owned(),
         Some(value) => value.to_string(),
         None => String::new(),
     }

@@ -111,7 +111,7 @@ fn a_relative_path_never_passes_and_a_tilde_is_the_home() {
         }
     }
     let command =
-        |text: &str| Ok::<_, String>(read(&format!("[[hook]]\ncommand = {text}\n"))?.hooks.remove(0).command);
+        |text: &str| Ok::<_, String>(read(format!("[[hook]]\ncommand = {text}\n"))?.hooks.remove(0).command);
     assert_eq!(command("[\"~/bin/x\", \"~/y\"]").unwrap(), [home.join("bin/x").to_str().unwrap(), "~/y"]);
     assert_eq!(command("[\"notify-send\", \"a/b\"]").unwrap(), ["notify-send", "a/b"]);
     for program in ["bin/x", "./x", "~anna/x"] {
@@ -122,7 +122,7 @@ fn a_relative_path_never_passes_and_a_tilde_is_the_home() {
 #[test]
 fn hooks_without_number_never_pass() {
     let hooks = |count| "[[hook]]\ncommand = [\"a\"]\n".repeat(count);
-    assert_eq!(read(&hooks(100)).unwrap().hooks.len(), 100);
+    assert_eq!(read(hooks(100)).unwrap().hooks.len(), 100);
     assert_refused(hooks(101), &["101 times [[hook]]", "at most 100"]);
     let started = std::time::Instant::now();
     assert_refused(hooks(40_000), &["at most 100"]);

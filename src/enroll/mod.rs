@@ -9,7 +9,7 @@ mod quality;
 mod session;
 pub mod takes;
 
-pub use crate::printable::text;
+pub use crate::text::text;
 pub use check::Measures;
 pub use endpoint::{EndpointEvent, Endpointer};
 pub use learn::{learn, learn_listed};

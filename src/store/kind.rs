@@ -171,6 +171,7 @@ fn take(take: &Take, (vector_dim, embedding_dim): (usize, usize)) -> Result<(), 
 
 /// Whether `frames` has one whole row of `dim` values or more.
 fn whole(frames: &Frames, dim: usize) -> Result<(), String> {
-    let whole = dim > 0 && frames.dim() == dim && frames.as_slice().len().is_multiple_of(dim) && !frames.is_empty();
+    let whole =
+        dim > 0 && frames.dim() == dim && frames.as_slice().len().is_multiple_of(dim) && !frames.is_empty();
     if whole { Ok(()) } else { Err("shapes".into()) }
 }

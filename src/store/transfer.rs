@@ -12,8 +12,8 @@ use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
 
 use super::key::random;
 use super::{Kind as _, MAX_BYTES, StoreError, write};
-use crate::printable::text;
 use crate::profile::Profile;
+use crate::text::text;
 
 /// Ending of exported files.
 pub const EXTENSION: &str = "wakecase";

@@ -68,7 +68,7 @@ fn place(file: &File, path: &Path, replace: bool) -> io::Result<()> {
 }
 
 fn named(folder: &Path, path: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
-    let prefix = unfinished(path, "").file_name().map(|name| name.to_owned()).unwrap_or_default();
+    let prefix = unfinished(path, "").file_name().map(ToOwned::to_owned).unwrap_or_default();
     let file = tempfile::Builder::new().prefix(&prefix).suffix(UNFINISHED).tempfile_in(folder)?;
     fill(file.as_file(), bytes)?;
     let placed = if replace { file.persist(path) } else { file.persist_noclobber(path) };

@@ -18,9 +18,9 @@ use wakeword::digits;
 use wakeword::enroll::dialogue::{Dialogue, Enrolment, Segmentation};
 use wakeword::enroll::{Quality, TAKES, takes, text};
 use wakeword::models::Models;
-use wakeword::printable::printable;
 use wakeword::profile::Profile;
 use wakeword::store::{Store, now};
+use wakeword::text::printable;
 
 use self::live::{Live, Stopped};
 use self::screen::Screen;

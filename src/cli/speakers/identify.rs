@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::json;
 use wakeword::digits;
-use wakeword::printable::printable;
 use wakeword::speaker::voice;
+use wakeword::text::printable;
 
 use super::super::{Context, Outcome, load_all, output};
 
