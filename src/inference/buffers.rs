@@ -2,9 +2,11 @@
 
 use super::integer::Scratch;
 
-/// Room for an embedding, and for the values between the layers of the kernels, about 3 MB. Empty until it is used.
+/// Room for an embedding, and for the values between the layers of the kernels, about 6 MB. Empty until it is used.
 #[derive(Default)]
 pub struct SpeakerBuffers {
+    /// Frames of the last input; beyond them everything is zero.
+    pub(super) frames: usize,
     pub(super) planes: Vec<Vec<f32>>,
     /// All channels so far, and what is the least and the most of each over time.
     pub(super) dense: Vec<f32>,

@@ -7,6 +7,7 @@ use super::conv::{Position, packed, positions};
 use super::int_simd::IntegerSimd;
 use super::layer::{Activation, Convolution, Weights};
 use super::onnx::Unsupported;
+use super::quantise::{largest_sum, nearest, quantised};
 use super::rows::Shape;
 
 /// Outputs of a convolution computed together.
@@ -38,6 +39,8 @@ pub struct IntegerConv {
     scale: Vec<[f32; PANEL]>,
     /// All positions along the new rows; `from` in pairs.
     positions: Vec<Position>,
+    /// Of them, those along one row.
+    bands: usize,
     /// Rows that an output sees.
     rows: usize,
     /// Pairs of a row that it sees.
@@ -84,6 +87,7 @@ impl IntegerConv {
             bias: panels(&layer.bias),
             scale: panels(&scale),
             positions: positions(layer, input, output, channel).map(pairs_of).collect(),
+            bands: output.bands,
             rows: time,
             run: bands * inputs.div_ceil(2),
             stride: layer.window.dilations[0] * input.stride() / 2,
@@ -95,19 +99,25 @@ impl IntegerConv {
         })
     }
 
-    /// Computes all new rows of `output`.
+    /// Computes the first `rows` new rows of `output`.
     #[inline(always)]
-    pub fn apply<S: IntegerSimd>(&self, simd: S, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
+    pub fn apply<S: IntegerSimd>(
+        &self,
+        simd: S,
+        input: &[f32],
+        (output, rows): (&mut [f32], usize),
+        scratch: &mut Scratch,
+    ) {
         let (all, seen) = self.channels;
         let (stride, seen) = if all == seen { (input.len(), input.len()) } else { (all, seen) };
         // As integers, so that the compiler may take them in any order.
         let magnitude = |most: u32, x: &f32| most.max(x.abs().to_bits());
-        let rows = input.chunks_exact(stride).map(|row| &row[..seen]);
-        let largest = f32::from_bits(rows.fold(0, |most, row| row.iter().fold(most, magnitude)));
+        let frames = input.chunks_exact(stride).map(|row| &row[..seen]);
+        let largest = f32::from_bits(frames.fold(0, |most, row| row.iter().fold(most, magnitude)));
         let step = self.quantise(input, stride, largest, scratch, |row, gain, integers| {
             integers.iter_mut().zip(&row[..seen]).for_each(|(to, x)| *to = nearest(x * gain));
         });
-        self.compute(simd, step, output, scratch);
+        self.compute(simd, step, (output, rows), scratch);
     }
 
     /// Puts integers into `scratch`: for each `stride` values of `input`, what `quantise` makes of them with a gain
@@ -132,14 +142,21 @@ impl IntegerConv {
         largest / self.full
     }
 
-    /// Computes all new rows of `output` from the integers in `scratch`, of which one is worth `step`.
+    /// Computes the first `rows` new rows of `output` from the integers in `scratch`, of which one is worth `step`.
     #[inline(always)]
-    pub fn compute<S: IntegerSimd>(&self, simd: S, step: f32, output: &mut [f32], scratch: &mut Scratch) {
+    pub fn compute<S: IntegerSimd>(
+        &self,
+        simd: S,
+        step: f32,
+        (output, rows): (&mut [f32], usize),
+        scratch: &mut Scratch,
+    ) {
+        let positions = &self.positions[..rows * self.bands];
         // The numbers of vectors and positions are constants of the loops, so that all sums, the weights, a value
         // and its products stay in the registers: 16 with AVX2, 32 with AVX-512, which has too few others for more.
         match S::I32_LANES {
-            16 => self.panels::<S, 2, 8>(simd, step, output, scratch),
-            _ => self.panels::<S, 2, 5>(simd, step, output, scratch),
+            16 => self.panels::<S, 2, 8>(simd, step, (output, positions), scratch),
+            _ => self.panels::<S, 2, 5>(simd, step, (output, positions), scratch),
         }
     }
 
@@ -148,12 +165,12 @@ impl IntegerConv {
         &self,
         simd: S,
         step: f32,
-        output: &mut [f32],
+        (output, positions): (&mut [f32], &[Position]),
         scratch: &mut Scratch,
     ) {
         for panel in 0..self.bias.len() {
             let weights = self.weights.panel(panel, self.rows * self.run, &mut scratch.weights);
-            for some in self.positions.chunks(M) {
+            for some in positions.chunks(M) {
                 // The last are repeated where they do not fill a tile.
                 let positions = std::array::from_fn(|m| some[m.min(some.len() - 1)]);
                 for first in (0..PANEL / S::I32_LANES).step_by(V) {
@@ -245,35 +262,6 @@ fn pairs<T: Copy + Default>(weights: &[T], shape: [usize; 4]) -> Vec<[[T; 2]; PA
     pairs.map(pair).collect()
 }
 
-/// The `count` weights of each output as integers, and what one of them is worth.
-fn quantised(weights: &[f32], count: usize) -> (Vec<i16>, Vec<f32>) {
-    /// The most that those of an output may come to: about a bit more for the inputs than for the weights.
-    const MOST: f32 = (1 << 17) as f32;
-    let (mut integers, mut units) = (Vec::with_capacity(weights.len()), Vec::new());
-    for weights in weights.chunks_exact(count) {
-        let largest = weights.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-        let sum: f32 = weights.iter().map(|x| x.abs()).sum();
-        let unit = (largest / f32::from(i16::MAX)).max(sum / MOST);
-        let unit = if unit > 0.0 { unit } else { 1.0 };
-        integers.extend(weights.iter().map(|x| nearest(x / unit)));
-        units.push(unit);
-    }
-    (integers, units)
-}
-
-/// The integer nearest to `x`, which must be one of 16 bits: the lowest bits of a sum whose last bit is 1.
-#[inline(always)]
-pub fn nearest(x: f32) -> i16 {
-    const ROUND: f32 = 12_582_912.0;
-    (x + ROUND).to_bits() as i16
-}
-
-/// The most that the magnitudes of an output's `count` weights come to.
-fn largest_sum<T: Copy + Into<i64>>(weights: &[T], count: usize) -> i64 {
-    let sums = weights.chunks_exact(count).map(|some| some.iter().map(|x| (*x).into().abs()).sum());
-    sums.max().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use pulp::Arch;
@@ -290,7 +278,7 @@ mod tests {
 
     impl WithIntegerSimd for Apply<'_> {
         fn with<S: IntegerSimd>(self, simd: S) {
-            self.0.apply(simd, self.1, self.2, &mut Scratch::default());
+            self.0.apply(simd, self.1, (self.2, 1), &mut Scratch::default());
         }
     }
 

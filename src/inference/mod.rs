@@ -16,6 +16,7 @@ mod limits;
 mod matcher;
 mod network;
 mod onnx;
+mod quantise;
 mod rows;
 mod speaker;
 #[cfg_attr(not(feature = "onnx"), path = "no_tract.rs")]

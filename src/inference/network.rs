@@ -33,7 +33,13 @@ pub trait SpeakerNetwork: Send + Sync {
     /// Its sizes.
     fn geometry(&self) -> Geometry;
 
-    /// The embedding of mean-normalised filterbank frames, as many as its geometry says. The kernels ask for memory
+    /// The most frames that it takes.
+    fn max_frames(&self) -> usize {
+        self.geometry().frames
+    }
+
+    /// The embedding of mean-normalised filterbank frames: as many as its geometry says, or any even number up to
+    /// [`Self::max_frames`] where that is more. The kernels ask for memory
     /// only when `buffers` are used for the first time; tract-onnx always does, and gives zeros where the network
     /// fails or does not come to numbers.
     ///

