@@ -10,6 +10,7 @@ pub mod level;
 pub mod logmel;
 mod mel;
 pub mod mfcc;
+pub mod pitch;
 mod spectrum;
 pub mod vad;
 

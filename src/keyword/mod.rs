@@ -4,6 +4,7 @@ pub mod bank;
 pub mod cohort;
 mod dtw;
 pub mod encoder;
+pub mod path;
 pub mod score;
 
 #[cfg(test)]
