@@ -64,6 +64,29 @@ fn a_short_pause_never_splits_a_phrase() {
 }
 
 #[test]
+fn pauses_of_up_to_a_second_belong_to_the_phrase() {
+    for pause in [0.4, 0.6, 0.9] {
+        let second = 0.5 + 0.4 + pause;
+        assert_found(&room(4.0, &[(0.5, 0.4, -25.0), (second, 0.5, -30.0)]), 0.5, second + 0.5);
+    }
+    // Three parts, the second of them quiet, each after half a second.
+    let parts = [(0.5, 0.3, -25.0), (1.3, 0.3, -32.0), (2.1, 0.4, -25.0)];
+    assert_found(&room(4.0, &parts), 0.5, 2.5);
+}
+
+#[test]
+fn a_breath_in_the_pause_does_not_split_a_phrase() {
+    let parts = [(0.5, 0.4, -25.0), (1.15, 0.1, -48.0), (1.6, 0.4, -25.0)];
+    assert_found(&room(3.0, &parts), 0.5, 2.0);
+}
+
+#[test]
+fn a_knock_or_a_breath_beside_the_phrase_stays_outside() {
+    assert_found(&room(3.0, &[(0.4, 0.08, -30.0), (1.1, 0.7, -25.0)]), 1.1, 1.8);
+    assert_found(&room(3.0, &[(0.5, 0.7, -25.0), (1.8, 0.2, -48.0)]), 0.5, 1.2);
+}
+
+#[test]
 fn a_word_apart_is_never_taken_into_the_phrase() {
     assert_found(&room(4.0, &[(0.5, 0.2, -25.0), (1.8, 0.8, -25.0)]), 1.8, 2.6);
 }
