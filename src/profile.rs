@@ -20,6 +20,8 @@ pub struct Profile {
     pub models: String,
     /// One template a take.
     pub takes: Vec<Take>,
+    /// What it must be unlike.
+    pub near_words: Vec<NearWord>,
     /// Scores that the takes reach against each other.
     pub scales: Scales,
     /// What its owner may change.
@@ -51,6 +53,7 @@ impl Profile {
             created: 0,
             models: models.into(),
             takes,
+            near_words: Vec::new(),
             scales,
             settings: Settings::default(),
         }
@@ -76,6 +79,18 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// The same of the phrase in one piece.
+    pub fn phrase_voices(&self) -> Vec<Vec<f32>> {
+        let conditions = self.takes.iter().map(|take| take.augmented.len()).min().unwrap_or(0);
+        let recorded = voice::mean(self.takes.iter().map(|take| &*take.phrase_embedding));
+        let augmented = |condition: usize| {
+            voice::mean(self.takes.iter().map(|take| &*take.augmented[condition].phrase_embedding))
+        };
+        std::iter::once(recorded).chain((0..conditions).map(augmented)).collect()
+    }
+}
+
 /// One enrolment recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Take {
@@ -91,6 +106,21 @@ pub struct Take {
     pub augmented: Vec<AugmentedTake>,
     /// Halfway between `embedding` and what it would be over the telephone, where all voices are alike.
     pub line_embedding: Vec<f32>,
+    /// The same of the phrase in one piece.
+    pub line_phrase_embedding: Vec<f32>,
+    /// Embedding of the phrase and 0.3 s around it in one piece, of unit length, `[192]`.
+    pub phrase_embedding: Vec<f32>,
+    /// Natural logarithm of the pitch in Hz of each row of `cepstra`, 0 where it is unvoiced.
+    pub pitch: Vec<f32>,
+}
+
+/// Something that the owner says and that sounds nearly like the phrase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NearWord {
+    /// Centred keyword vectors of unit length, `[n, 96]`.
+    pub vectors: Frames,
+    /// Cepstra, `[n, 39]`.
+    pub cepstra: Frames,
 }
 
 impl Take {
@@ -103,8 +133,12 @@ impl Take {
 /// The phrase of a take as it would sound under other acoustic conditions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AugmentedTake {
+    /// Keyword vectors of the same rows, `[n, 96]`.
+    pub vectors: Frames,
     /// Cepstra of the same frames, `[n, 39]`.
     pub cepstra: Frames,
+    /// As in [`Take::phrase_embedding`].
+    pub phrase_embedding: Vec<f32>,
     /// Speaker embedding of unit length, `[192]`.
     pub embedding: Vec<f32>,
 }
@@ -118,4 +152,6 @@ pub struct Scales {
     pub cepstra: f32,
     /// Cosine to the mean of the other takes' embeddings.
     pub voice: f32,
+    /// Fused score in quiet, from words and voice alone.
+    pub takes: f32,
 }

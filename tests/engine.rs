@@ -337,7 +337,7 @@ fn a_change_of_other_profiles_or_settings_never_loses_what_is_being_said() {
     let mut heard = Vec::new();
     let stranger =
         enrol("other", &takes().iter().map(|take| take[..take.len() / 2].into()).collect::<Vec<_>>());
-    let strict = Settings { threshold: Some(1.7), ..Settings::default() };
+    let strict = Settings { threshold: Some(1.6), ..Settings::default() };
     let strict = Arc::new(Profile { settings: strict, ..Profile::clone(demo_profile()) });
     for (number, block) in scene().chunks(HOP * 7).enumerate() {
         match number % 3 {

@@ -448,8 +448,8 @@ fn merged_shards_give_the_same_false_accepts() {
     let whole = run(&streams);
     let result: Value = serde_json::from_slice(&whole).unwrap();
     assert_eq!(result["false_accepts"], 15, "{result}");
-    // Others say the phrase there, too.
-    assert!(result["with_any_voice"].as_u64().unwrap() > 15, "{result}");
+    // What woke in its owner's voice would have woken in any.
+    assert!(result["with_any_voice"].as_u64().unwrap() >= 15, "{result}");
     let [low, high] = [0, 1].map(|end| result["interval_per_hour"][end].as_f64().unwrap());
     let rate = result["false_accepts_per_hour"].as_f64().unwrap();
     assert!(low < rate && rate < high, "{result}");

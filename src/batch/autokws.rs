@@ -10,6 +10,7 @@ use super::score::{LabelError, Labels, read_labels};
 use crate::engine::Engine;
 use crate::engine::rule::Rule;
 use crate::enroll::takes::{self, Recording, TakesError, audio_files};
+use crate::enroll::{Quality, add_near_words, near_word};
 use crate::features::SAMPLE_RATE;
 use crate::models::Models;
 use crate::profile::Profile;
@@ -22,6 +23,9 @@ const TRAINING_TAKES: usize = 5;
 pub struct Speaker {
     pub name: OsString,
     pub enroll: Vec<PathBuf>,
+    /// Recordings of the owner's near words; none in most datasets.
+    pub near: Vec<PathBuf>,
+    /// Recordings to decide on.
     pub test: Vec<PathBuf>,
     /// True labels, where known.
     pub labels: Option<Labels>,
@@ -81,7 +85,9 @@ fn speaker(folder: &Path, name: OsString) -> Result<Option<Speaker>, DatasetErro
     if let Some(enroll) = enroll {
         let test = folder.join("test");
         let test = if test.is_dir() { audio_files(&test)? } else { Vec::new() };
-        return Ok(Some(Speaker { name, enroll: audio_files(&enroll)?, test, labels: None }));
+        let near = folder.join("near");
+        let near = if near.is_dir() { audio_files(&near)? } else { Vec::new() };
+        return Ok(Some(Speaker { name, enroll: audio_files(&enroll)?, near, test, labels: None }));
     }
     let (keywords, others) = (folder.join("keywords"), folder.join("others"));
     if !keywords.is_dir() || !others.is_dir() {
@@ -93,7 +99,7 @@ fn speaker(folder: &Path, name: OsString) -> Result<Option<Speaker>, DatasetErro
     let labelled = |paths: &[PathBuf], label| paths.iter().map(|p| (file_name(p), label)).collect::<Vec<_>>();
     let labels = labelled(&test, true).into_iter().chain(labelled(&others, false)).collect();
     test.extend(others);
-    Ok(Some(Speaker { name, enroll, test, labels: Some(labels) }))
+    Ok(Some(Speaker { name, enroll, near: Vec::new(), test, labels: Some(labels) }))
 }
 
 /// The last component of `path`.
@@ -129,6 +135,28 @@ pub fn enrol(models: &Models, files: &[PathBuf], warn: &(dyn Fn(String) + Sync))
             }
         }
     }
+}
+
+/// Teaches `profile` the near words in `files`. A recording that cannot be used is left out and goes to `warn`.
+pub fn teach_near_words(
+    models: &Models,
+    limits: &Quality,
+    profile: &mut Profile,
+    files: &[PathBuf],
+    warn: &(dyn Fn(String) + Sync),
+) {
+    let mut words = Vec::new();
+    for path in files {
+        let heard = takes::read_one(path).map_err(|error| error.to_string()).and_then(|recording| {
+            let word = near_word(models, limits, profile, &recording.clip.samples);
+            word.map_err(|error| format!("{}: {error}", path.display()))
+        });
+        match heard {
+            Ok(word) => words.push(word),
+            Err(error) => warn(format!("{error}; left out of the near words")),
+        }
+    }
+    add_near_words(profile, words);
 }
 
 /// What became of one test file.

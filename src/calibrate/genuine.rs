@@ -14,7 +14,7 @@ const NO_NOISE_DB: f32 = 60.0;
 pub fn leave_one_out(models: &Models, profile: &Profile, rule: &Rule) -> Vec<f32> {
     let takes = &profile.takes;
     let templates = TakeTemplates::new(takes.iter());
-    let rule = Rule { threshold: f32::INFINITY, ..rule.clone() };
+    let rule = Rule { threshold: f32::INFINITY, ..rule.of_profile(profile) };
     let score = |(index, take): (usize, &Take)| {
         let words = templates.score(&Utterance::stored(&models.cohort, take), Some(index));
         let voices = profile.voices(Some(index));
@@ -22,10 +22,9 @@ pub fn leave_one_out(models: &Models, profile: &Profile, rule: &Rule) -> Vec<f32
         rule.fuse(&Evidence {
             keyword_score: words.keyword / profile.scales.keyword,
             cepstral_score: words.cepstra / profile.scales.cepstra,
-            speaker_score: None,
             speaker_cosine: Some(cosine),
-            level_dbfs: 0.0,
             snr_db: NO_NOISE_DB,
+            ..Evidence::default()
         })
     };
     takes.iter().enumerate().map(score).collect()

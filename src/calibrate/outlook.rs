@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::genuine::leave_one_out;
 use super::point::Point;
 use super::room::Room;
+use crate::engine::fusion::{self, Prior};
 use crate::engine::rule::Rule;
 use crate::models::Models;
 use crate::profile::Profile;
@@ -70,6 +71,8 @@ pub struct Outlook {
     /// Candidates whose words suffice, per hour of sound.
     rate: f64,
     voice: f64,
+    /// What every score of the profile begins with.
+    usual: f64,
     rule: Rule,
     room: Room,
 }
@@ -84,7 +87,8 @@ impl Outlook {
         // The mean of the gamma distribution that has seen `RATE_WORTH` candidates before the room.
         let rate = (RATE_WORTH + room.scores.len() as f64) / (RATE_WORTH / usual + room.hours);
         let takes = leave_one_out(models, profile, rule);
-        Self { takes, rate, voice: f64::from(scales.voice), rule: rule.clone(), room }
+        let usual = f64::from(fusion::constant() + Prior::of(profile).offset);
+        Self { takes, rate, voice: f64::from(scales.voice), usual, rule: rule.clone(), room }
     }
 
     /// What to expect at `threshold`.
@@ -134,12 +138,13 @@ impl Outlook {
 
     /// Share of the candidates whose words suffice that reach `threshold` in voices so near to the owner's.
     fn reaching(&self, threshold: f64, mean: f64, deviation: f64) -> f64 {
-        let (gate, weight) = (f64::from(self.rule.words_gate), f64::from(self.rule.cosine_weight));
+        let gate = f64::from(self.rule.words_gate);
         let (mut sum, mut all) = (0.0, 0.0);
         for part in 0..=PARTS {
             let place = WIDTH * (2.0 * f64::from(part) / f64::from(PARTS) - 1.0);
             let density = (-place * place / 2.0).exp();
-            let words = threshold - weight * (mean + deviation * place);
+            let voice = fusion::voice((mean + deviation * place) as f32);
+            let words = threshold - self.usual - f64::from(voice);
             sum += density * (-(words - gate).max(0.0) / BEYOND).exp();
             all += density;
         }

@@ -154,7 +154,7 @@ impl Reason {
 
 /// What was measured of a candidate. Scores are relative to the profile's own takes: about 1 for a
 /// good one, 0 for general speech.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Words, from the keyword encoder.
     pub keyword_score: f32,
@@ -165,6 +165,20 @@ pub struct Evidence {
     /// Cosine to the mean embedding of the takes, or of the takes in noise, in a room or over a narrow band if that
     /// is nearer; absent if it was not asked.
     pub speaker_cosine: Option<f32>,
+    /// Cosine over the whole phrase in one piece to the mean of the takes, as recorded, in noise, in a room or over a
+    /// narrow band, whichever is nearest; absent if it makes no difference.
+    pub phrase_cosine: Option<f32>,
+    /// How much the pitch moves otherwise than in the takes: mean absolute deviation of the difference of the natural
+    /// logarithms; absent if it makes no difference or too little is voiced.
+    pub pitch_deviation: Option<f32>,
+    /// How much more than the takes the worst three of eight parts of the words cost, -2 to 2; absent if it makes no
+    /// difference.
+    pub segment_excess: Option<f32>,
+    /// How far on the side of the takes, not of the owner's near words, by keyword vectors: about 1 at a take, -1 at a
+    /// near word; absent without near words or if it makes no difference.
+    pub near_keyword_margin: Option<f32>,
+    /// The same by cepstra: costs to the near words less those to the takes.
+    pub near_cepstral_margin: Option<f32>,
     /// Level of the phrase in dBFS.
     pub level_dbfs: f32,
     /// Signal-to-noise ratio around it in dB.

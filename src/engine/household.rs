@@ -50,6 +50,7 @@ mod tests {
             speaker_cosine: Some(0.05),
             level_dbfs: -30.0,
             snr_db: 40.0,
+            ..Evidence::default()
         };
         let at = |start: u64| Event {
             kind: EventKind::Rejected(Reason::OtherSpeaker),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::event::{Event, EventKind, Evidence, Speaker};
 use super::rule::Rule;
-use crate::features::SAMPLE_RATE;
 use crate::features::band::Band;
 use crate::features::level::{dbfs, snr_db};
 use crate::features::mfcc::Mfcc;
+use crate::features::pitch::Pitch;
+use crate::features::{Frames, SAMPLE_RATE};
 use crate::models::Models;
-use crate::phrase::{CepstralTemplates, costs};
+use crate::phrase::{CepstralTemplates, NearMargin, Segments, costs, pitch_deviation};
 use crate::profile::{Profile, Take};
 use crate::speaker::voice::{self, Voice};
 use crate::speaker::{self, SpeakerEncoder, cosine};
@@ -27,6 +28,10 @@ pub struct Reference {
     voices: Vec<Vec<f32>>,
     /// The same for what comes through a narrow band.
     line_voice: Vec<f32>,
+    /// The same two of the phrase in one piece.
+    phrase_voices: Vec<Vec<f32>>,
+    line_phrase_voice: Vec<f32>,
+    segments: Segments,
     profile: Arc<Profile>,
 }
 
@@ -37,7 +42,15 @@ impl Reference {
         let templates = CepstralTemplates::new(cepstra);
         let voices = profile.voices(None);
         let line_voice = voice::mean(profile.takes.iter().map(|take| &*take.line_embedding));
-        Self { templates, voices, line_voice, profile }
+        Self {
+            templates,
+            voices,
+            line_voice,
+            phrase_voices: profile.phrase_voices(),
+            line_phrase_voice: voice::mean(profile.takes.iter().map(|take| &*take.line_phrase_embedding)),
+            segments: Segments::new(&profile.takes),
+            profile,
+        }
     }
 }
 
@@ -53,6 +66,8 @@ pub struct Scene<'a> {
     pub origin: u64,
     /// Sample that the stream has reached.
     pub now: u64,
+    /// Keyword vectors of the phrase and a few around it.
+    pub vectors: Frames,
 }
 
 /// Scratch for verdicts.
@@ -62,6 +77,7 @@ pub struct Judge {
     pub voices: Arc<[Voice]>,
     mfcc: Mfcc,
     band: Band,
+    pitch: Pitch,
     speaker: SpeakerEncoder,
     /// The last voice that was asked for, and from where in the stream it was: a candidate that grew, or that
     /// another profile brought too, is often of the same place or next to it.
@@ -88,6 +104,11 @@ impl Judge {
             cepstral_score: cepstral.score / scales.cepstra,
             speaker_score: None,
             speaker_cosine: None,
+            phrase_cosine: None,
+            pitch_deviation: None,
+            segment_excess: None,
+            near_keyword_margin: None,
+            near_cepstral_margin: None,
             level_dbfs: dbfs(&scene.audio[phrase.clone()]),
             snr_db: snr_db(scene.background),
         };
@@ -111,6 +132,7 @@ impl Judge {
             speaker = voice::recognise(&voices, embedding)
                 .map(|(voice, similarity)| Speaker { name: voice.name.clone(), similarity });
         }
+        self.measure_rest(models, reference, rule, scene, (&phrase, &cepstra), &mut evidence);
         let (score, profile) = (rule.fuse(&evidence), &reference.profile);
         Event {
             kind: rule.refusal(&evidence).map_or(EventKind::Detected, EventKind::Rejected),
@@ -126,6 +148,36 @@ impl Judge {
             threshold: rule.threshold,
             margin: score - rule.threshold,
             timing: None,
+        }
+    }
+
+    /// Measures what can only speak against the candidate, the cheapest first, for as long as it would be accepted.
+    fn measure_rest(
+        &mut self,
+        models: &Models,
+        reference: &Reference,
+        rule: &Rule,
+        scene: &Scene<'_>,
+        (phrase, cepstra): (&Range<usize>, &Frames),
+        evidence: &mut Evidence,
+    ) {
+        let open = |evidence: &Evidence| rule.measure_all || rule.refusal(evidence).is_none();
+        let Profile { takes, near_words, .. } = &*reference.profile;
+        if open(evidence) {
+            evidence.segment_excess = reference.segments.excess(takes, &scene.vectors);
+            let near = NearMargin::new(takes, near_words, &scene.vectors, cepstra);
+            evidence.near_keyword_margin = near.map(|near| near.keyword);
+            evidence.near_cepstral_margin = near.map(|near| near.cepstral);
+        }
+        if open(evidence) {
+            let pitch = self.pitch.contour(scene.audio);
+            evidence.pitch_deviation = pitch_deviation(takes, cepstra, &pitch);
+        }
+        if open(evidence) {
+            let narrow = self.band.is_narrow(&scene.audio[phrase.clone()]);
+            let embedding = self.speaker.embed_whole(&models.speaker, scene.audio, phrase.clone());
+            let voices = reference.phrase_voices.iter().chain(narrow.then_some(&reference.line_phrase_voice));
+            evidence.phrase_cosine = voices.map(|voice| cosine(voice, &embedding)).reduce(f32::max);
         }
     }
 

@@ -4,20 +4,24 @@
 //! depend on how the samples were cut into blocks.
 
 pub mod event;
+mod fitted;
+pub mod fusion;
 mod history;
 mod household;
 mod judge;
 pub mod rule;
 mod tracker;
+mod weights;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::features::vad::Vad;
-use crate::features::{HOP, SAMPLE_RATE};
+use crate::features::{Frames, HOP, SAMPLE_RATE};
 use crate::keyword::bank::BankTracker;
 use crate::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
 use crate::models::Models;
@@ -38,6 +42,8 @@ const COHORT_WINDOW: usize = 25;
 const BACKGROUND: u64 = 3 * SAMPLE_RATE as u64;
 /// Audio kept beyond the longest phrase, in samples (4 s).
 const KEPT: usize = 4 * SAMPLE_RATE;
+/// Keyword vectors on each side of a candidate that may belong to it.
+const AROUND: usize = 3;
 /// How long the voice gate stays open after speech, in seconds.
 const VAD_HANGOVER_S: f32 = 0.4;
 
@@ -61,6 +67,9 @@ struct KeywordStage {
     cohort_costs: SlidingMinimum,
     trackers: Vec<Tracker>,
     vector: Vec<f32>,
+    /// The last vectors, value after value, since the vector of index `first`.
+    recent: History,
+    first: usize,
     /// Where in the stream the next vector lies.
     next: usize,
 }
@@ -74,6 +83,8 @@ impl Engine {
             cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
             trackers: Vec::new(),
             vector: vec![0.0; models.keyword.geometry().dimension],
+            recent: History::new(KEPT / VECTOR_HOP * models.keyword.geometry().dimension),
+            first: 0,
             next: 0,
         };
         let mut engine = Self {
@@ -107,7 +118,10 @@ impl Engine {
             };
             // A phrase may be twice as slow as its template.
             let longest = profile.takes.iter().map(|take| take.vectors.rows()).max();
-            self.history.keep(KEPT + 2 * longest.unwrap_or(0) * VECTOR_HOP);
+            let vectors = 2 * longest.unwrap_or(0);
+            self.history.keep(KEPT + vectors * VECTOR_HOP);
+            let dimension = self.keywords.vector.len();
+            self.keywords.recent.keep((KEPT / VECTOR_HOP + vectors) * dimension);
             self.keywords.trackers.push(tracker);
             self.voices.push((profile.clone(), Reference::new(profile.clone())));
         }
@@ -224,8 +238,9 @@ impl Engine {
         let (origin, audio) = self.history.get(start.saturating_sub(around)..end + around);
         let (_, background) = self.history.get(now.saturating_sub(BACKGROUND)..now);
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
-        let scene = Scene { audio, background, phrase: place(start)..place(end), origin, now };
-        let rule = self.rule.of_profile(profile.settings.threshold);
+        let vectors = self.keywords.around(&peak.vectors);
+        let scene = Scene { audio, background, phrase: place(start)..place(end), origin, now, vectors };
+        let rule = self.rule.of_profile(profile);
         let verdict = self.judge.judge(&self.models, reference, &rule, peak.score, &scene);
         sink(Event { kind: EventKind::Candidate, start, end, ..verdict.clone() });
         verdict
@@ -244,6 +259,7 @@ impl KeywordStage {
                 models.cohort.centre(&mut self.vector);
                 let alignments = self.cohort.push(&models.cohort.vectors, &self.vector);
                 let costs = self.cohort_costs.push(alignments.iter().map(|alignment| alignment.cost));
+                self.recent.push(&self.vector);
                 self.next += 1;
                 let mut settled = false;
                 for (profile, tracker) in self.trackers.iter_mut().enumerate() {
@@ -262,9 +278,19 @@ impl KeywordStage {
         }
     }
 
+    /// The vectors of `range` and a few around it, as far as they are there.
+    fn around(&self, range: &Range<usize>) -> Frames {
+        let dimension = self.vector.len();
+        let value = |vector: usize| (vector.saturating_sub(self.first) * dimension) as u64;
+        let wanted = value(range.start.saturating_sub(AROUND))..value(range.end + AROUND);
+        Frames::from_vec(dimension, self.recent.get(wanted).1.to_vec())
+    }
+
     /// Forgets the stream before vector `next`.
     fn reset(&mut self, next: usize) {
         self.next = next;
+        self.recent.reset();
+        self.first = next;
         self.cohort.reset();
         self.cohort_costs.reset();
         self.trackers.iter_mut().for_each(|tracker| tracker.reset(next));

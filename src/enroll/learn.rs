@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{EnrolError, MIN_LISTED_TAKES, MIN_TAKES, augment};
+use crate::engine::fusion;
 use crate::keyword::score::median;
 use crate::models::Models;
 use crate::phrase::{Analyst, TakeTemplates, Utterance, phrase_span};
@@ -77,10 +78,16 @@ fn scales(takes: &[&AnalysedTake]) -> Scales {
         scores[1].push(words.cepstra);
         scores[2].push(cosine(&one.take.embedding, &voice));
     }
-    let [keyword, cepstra, voice] = scores.map(|values| median(&values));
+    let [keyword, cepstra, voice] = [0, 1, 2].map(|part| median(&scores[part]));
+    let fused = |take: usize| {
+        let words = [scores[0][take] / keyword.max(MIN_SCALE), scores[1][take] / cepstra.max(MIN_SCALE)];
+        fusion::of_take(words, scores[2][take])
+    };
+    let takes = median(&(0..takes.len()).map(fused).collect::<Vec<_>>());
     Scales {
         keyword: keyword.max(MIN_SCALE),
         cepstra: cepstra.max(MIN_SCALE),
         voice: voice.max(MIN_VOICE_SCALE),
+        takes,
     }
 }

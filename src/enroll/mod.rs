@@ -5,6 +5,7 @@ mod check;
 pub mod dialogue;
 mod endpoint;
 mod learn;
+mod near;
 mod quality;
 mod session;
 pub mod takes;
@@ -13,6 +14,7 @@ pub use crate::text::text;
 pub use check::Measures;
 pub use endpoint::{EndpointEvent, Endpointer};
 pub use learn::{learn, learn_listed};
+pub use near::{MAX_NEAR_WORDS, NearWordError, add_near_words, near_word};
 pub use quality::{Problem, Quality, Reason};
 pub use session::{Session, SessionState, TakeReport, test};
 

@@ -1,6 +1,9 @@
 //! A phrase within a recording: where it is, what is measured of it, and how well takes fit each other. Enrolment,
 //! calibration, lists of phrases and the engine share it.
 
+mod intonation;
+mod near;
+mod segments;
 mod signal;
 mod span;
 mod templates;
@@ -10,6 +13,9 @@ mod utterance;
 
 use std::ops::Range;
 
+pub use intonation::pitch_deviation;
+pub use near::NearMargin;
+pub use segments::Segments;
 pub use signal::Signal;
 pub use span::phrase_span;
 pub use templates::{CepstralScore, CepstralTemplates, TakeTemplates, WordScores, costs};

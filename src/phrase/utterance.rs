@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{SURROUNDINGS, costs};
 use crate::features::Frames;
 use crate::features::mfcc::Mfcc;
+use crate::features::pitch::Pitch;
 use crate::keyword::cohort::Cohort;
 use crate::keyword::encoder::KeywordEncoder;
 use crate::models::Models;
@@ -66,6 +67,7 @@ pub struct Analyst {
     keyword: KeywordEncoder,
     mfcc: Mfcc,
     speaker: SpeakerEncoder,
+    pitch: Pitch,
 }
 
 impl Analyst {
@@ -75,17 +77,24 @@ impl Analyst {
             keyword: KeywordEncoder::new(&models.keyword),
             mfcc: Mfcc::default(),
             speaker: SpeakerEncoder::default(),
+            pitch: Pitch::default(),
         }
     }
 
     /// Hears `recording` (16 kHz mono) with a phrase at `span`.
     pub fn analyse(&mut self, models: &Models, recording: &[f32], span: &Range<usize>) -> Utterance {
-        let mut vectors = self.keyword.recording(recording);
-        vectors.iter_mut().for_each(|vector| models.cohort.centre(vector));
+        let vectors = self.vectors(models, recording);
         let Excerpt { around, phrase } = Excerpt::new(span, recording.len());
         let audio = &recording[around];
         let embedding = self.embedding(models, audio, phrase);
         Utterance::new(&models.cohort, vectors, self.cepstra(audio), embedding)
+    }
+
+    /// Centred keyword vectors of unit length of the whole `recording`, `[n, 96]`.
+    pub fn vectors(&mut self, models: &Models, recording: &[f32]) -> Frames {
+        let mut vectors = self.keyword.recording(recording);
+        vectors.iter_mut().for_each(|vector| models.cohort.centre(vector));
+        vectors
     }
 
     /// Cepstra of `audio`, normalised over it, `[n, 39]`.
@@ -96,5 +105,15 @@ impl Analyst {
     /// Speaker embedding of unit length of the `phrase` within `audio`, `[192]`.
     pub fn embedding(&mut self, models: &Models, audio: &[f32], phrase: Range<usize>) -> Vec<f32> {
         self.speaker.embed(&models.speaker, audio, phrase)
+    }
+
+    /// Speaker embedding of unit length of the `phrase` within `audio` and 0.3 s around it in one piece, `[192]`.
+    pub fn phrase_embedding(&mut self, models: &Models, audio: &[f32], phrase: Range<usize>) -> Vec<f32> {
+        self.speaker.embed_whole(&models.speaker, audio, phrase)
+    }
+
+    /// Logarithm of the pitch of each frame of `audio`, 0 where it is unvoiced.
+    pub fn pitch(&mut self, audio: &[f32]) -> Vec<f32> {
+        self.pitch.contour(audio)
     }
 }

@@ -81,6 +81,7 @@ pub mod tests {
             speaker_cosine: None,
             level_dbfs: -31.5,
             snr_db: 24.0,
+            ..Evidence::default()
         };
         let timing = Timing {
             sequence,

@@ -6,11 +6,16 @@ pub mod voice;
 use std::ops::Range;
 
 use crate::features::frames::{dot, normalise};
-use crate::features::{Frames, HOP, WINDOW, fbank};
+use crate::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank, frame_count};
 use crate::inference::{SpeakerBuffers, SpeakerNet};
 
 /// Root-mean-square level to which speech is brought before the encoder.
 const TARGET_RMS: f32 = 0.05;
+
+/// Audio around a phrase that belongs to its piece, in samples (0.3 s).
+const AROUND: usize = SAMPLE_RATE * 3 / 10;
+/// Fewest frames of which a voice can be told.
+const MIN_FRAMES: usize = 8;
 
 /// Turns stretches of speech into embeddings.
 #[derive(Default)]
@@ -41,18 +46,42 @@ impl SpeakerEncoder {
         sum
     }
 
+    /// Embedding of unit length of `phrase` and 0.3 s around it within `audio` (16 kHz), in as few pieces as the
+    /// encoder takes.
+    pub fn embed_whole(&mut self, net: &SpeakerNet, audio: &[f32], phrase: Range<usize>) -> Vec<f32> {
+        let start = phrase.start.saturating_sub(AROUND).min(audio.len());
+        let around = &audio[start..(phrase.end + AROUND).clamp(start, audio.len())];
+        let (usual, most) = (net.geometry().frames, net.max_frames());
+        let pieces = around.len().div_ceil((most - 1) * HOP + WINDOW).max(1);
+        let mut sum = vec![0.0; net.geometry().dimension];
+        for piece in 0..pieces {
+            let samples = &around[around.len() * piece / pieces..around.len() * (piece + 1) / pieces];
+            let there = frame_count(samples.len(), WINDOW).clamp(MIN_FRAMES, most);
+            let frames = if most == usual { usual } else { there / 2 * 2 };
+            let mut embedding = self.embed_frames(net, samples, frames).to_vec();
+            normalise(&mut embedding);
+            sum.iter_mut().zip(&embedding).for_each(|(total, x)| *total += x);
+        }
+        normalise(&mut sum);
+        sum
+    }
+
     fn embed_part(&mut self, net: &SpeakerNet, samples: &[f32]) -> &[f32] {
+        self.embed_frames(net, samples, net.geometry().frames)
+    }
+
+    /// The embedding of `samples` by `count` frames, which are repeated where there are fewer.
+    fn embed_frames(&mut self, net: &SpeakerNet, samples: &[f32], count: usize) -> &[f32] {
         let power = samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32;
         let gain = TARGET_RMS / power.sqrt().max(1e-6);
         let mut scaled: Vec<f32> = samples.iter().map(|x| x * gain).collect();
         scaled.resize(samples.len().max(WINDOW), 0.0);
-        let length = net.geometry().frames;
-        let mut frames = Frames::with_capacity(fbank::BANDS, length);
+        let mut frames = Frames::with_capacity(fbank::BANDS, count);
         self.fbank.compute_into(&scaled, &mut frames);
         frames.centre_columns();
-        // The encoder takes one length only; repetition keeps the statistics that it pools.
-        let mut input = Frames::with_capacity(fbank::BANDS, length);
-        for index in 0..length {
+        // Repetition keeps the statistics that the encoder pools.
+        let mut input = Frames::with_capacity(fbank::BANDS, count);
+        for index in 0..count {
             input.push(frames.row(index % frames.rows()));
         }
         net.embed(&input, &mut self.buffers)

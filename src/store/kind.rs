@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::format::Format;
 use crate::features::{Frames, mfcc};
-use crate::profile::{Profile, Scales, Take};
+use crate::profile::{NearWord, Profile, Scales, Take};
 use crate::speaker::voice::Voice;
 
 /// Takes of a profile.
@@ -22,6 +22,10 @@ const LENGTHS: RangeInclusive<f64> = 0.0..=600.0;
 /// none above the second. Below them every word, or every voice, would be accepted.
 const SCALES: RangeInclusive<f64> = 0.029_9..=20.0;
 const VOICE_SCALES: RangeInclusive<f64> = 0.199..=1.001;
+/// Median score of the takes against each other: it only raises what is needed.
+const TAKE_SCORES: RangeInclusive<f64> = -100.0..=100.0;
+/// Natural logarithms of pitches in Hz; 0 stands for none.
+const PITCHES: RangeInclusive<f32> = 0.0..=7.0;
 /// Thresholds, as in the configuration.
 const THRESHOLDS: RangeInclusive<f64> = 0.0..=5.0;
 /// Length of a vector or an embedding: more would bring any other nearer than it is.
@@ -71,7 +75,7 @@ pub trait Kind: Serialize + DeserializeOwned {
 }
 
 impl Kind for Profile {
-    const FORMAT: Format = Format { magic: b"WAKEWORD", version: 5, name: "a profile" };
+    const FORMAT: Format = Format { magic: b"WAKEWORD", version: 6, name: "a profile" };
     const EXTENSION: &'static str = "wakeword";
     const NOUN: &'static str = "profile";
     const ENROL: &'static str = "wakeword enroll NAME --phrase TEXT";
@@ -89,10 +93,13 @@ impl Kind for Profile {
         // The encoders decide how many values a vector and an embedding have; all takes have as many.
         let sizes = self.takes.first().map_or((0, 0), |take| (take.vectors.dim(), take.embedding.len()));
         self.takes.iter().try_for_each(|one| take(one, sizes))?;
-        let Scales { keyword, cepstra, voice } = self.scales;
+        within("number of near words", self.near_words.len() as f64, 0.0..=MOST_COPIES)?;
+        self.near_words.iter().try_for_each(|word| near(word, sizes.0))?;
+        let Scales { keyword, cepstra, voice, takes } = self.scales;
         within("scale of the words", keyword.into(), SCALES)?;
         within("scale of the cepstra", cepstra.into(), SCALES)?;
         within("scale of the voice", voice.into(), VOICE_SCALES)?;
+        within("score of the takes", takes.into(), TAKE_SCORES)?;
         within("threshold", self.settings.threshold.unwrap_or_default().into(), THRESHOLDS)?;
         date(self.created)
     }
@@ -155,18 +162,35 @@ fn unit(what: &str, vector: &[f32], dim: usize) -> Result<(), String> {
 fn take(take: &Take, (vector_dim, embedding_dim): (usize, usize)) -> Result<(), String> {
     within("take's length in seconds", take.seconds.into(), LENGTHS)?;
     within("number of augmented copies", take.augmented.len() as f64, 0.0..=MOST_COPIES)?;
-    whole(&take.vectors, vector_dim)?;
-    take.vectors.iter().try_for_each(|vector| unit("vector", vector, vector_dim))?;
-    unit("line's voice", &take.line_embedding, embedding_dim)?;
-    let places = take.augmented.iter().map(|place| (&place.cepstra, &place.embedding));
-    for (cepstra, embedding) in places.chain([(&take.cepstra, &take.embedding)]) {
-        whole(cepstra, mfcc::DIM)?;
-        if !cepstra.as_slice().iter().all(|value| value.abs() <= MOST_CEPSTRUM) {
-            return Err("its cepstra are out of range".into());
-        }
-        unit("voice", embedding, embedding_dim)?;
+    keyword_vectors(&take.vectors, vector_dim)?;
+    cepstra(&take.cepstra)?;
+    if take.pitch.len() != take.cepstra.rows() || !take.pitch.iter().all(|pitch| PITCHES.contains(pitch)) {
+        return Err("its pitch is out of range".into());
     }
-    Ok(())
+    for copy in &take.augmented {
+        keyword_vectors(&copy.vectors, vector_dim)?;
+        cepstra(&copy.cepstra)?;
+    }
+    let voices = [&take.embedding, &take.line_embedding, &take.phrase_embedding, &take.line_phrase_embedding];
+    let copies = take.augmented.iter().flat_map(|copy| [&copy.embedding, &copy.phrase_embedding]);
+    voices.into_iter().chain(copies).try_for_each(|voice| unit("voice", voice, embedding_dim))
+}
+
+/// Checks a near word whose vectors have so many values.
+fn near(word: &NearWord, vector_dim: usize) -> Result<(), String> {
+    keyword_vectors(&word.vectors, vector_dim)?;
+    cepstra(&word.cepstra)
+}
+
+fn keyword_vectors(vectors: &Frames, dim: usize) -> Result<(), String> {
+    whole(vectors, dim)?;
+    vectors.iter().try_for_each(|vector| unit("vector", vector, dim))
+}
+
+fn cepstra(cepstra: &Frames) -> Result<(), String> {
+    whole(cepstra, mfcc::DIM)?;
+    let finite = cepstra.as_slice().iter().all(|value| value.abs() <= MOST_CEPSTRUM);
+    if finite { Ok(()) } else { Err("its cepstra are out of range".into()) }
 }
 
 /// Whether `frames` has one whole row of `dim` values or more.

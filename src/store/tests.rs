@@ -21,12 +21,17 @@ fn profile(name: &str, phrase: &str) -> Profile {
         cepstra: Frames::from_vec(mfcc::DIM, vec![0.25; 4 * mfcc::DIM]),
         embedding: vec![0.05; EMBEDDING_DIM],
         augmented: vec![AugmentedTake {
+            vectors: Frames::from_vec(VECTOR_DIM, vec![0.08; 3 * VECTOR_DIM]),
+            phrase_embedding: vec![0.06; EMBEDDING_DIM],
             cepstra: Frames::from_vec(mfcc::DIM, vec![0.5; 4 * mfcc::DIM]),
             embedding: vec![0.06; EMBEDDING_DIM],
         }],
         line_embedding: vec![0.07; EMBEDDING_DIM],
+        line_phrase_embedding: vec![0.04; EMBEDDING_DIM],
+        phrase_embedding: vec![0.03; EMBEDDING_DIM],
+        pitch: vec![4.5, 0.0, 4.6, 4.7],
     };
-    let scales = Scales { keyword: 1.0, cepstra: 2.0, voice: 0.5 };
+    let scales = Scales { keyword: 1.0, cepstra: 2.0, voice: 0.5, takes: 2.0 };
     Profile { created: 1, ..Profile::new(name, phrase, "models", (vec![take; 3], scales)) }
 }
 
@@ -211,12 +216,12 @@ fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
             );
         }
     }
-    for version in [4, 6, 255] {
+    for version in [5, 7, 255] {
         let mut other = whole.clone();
         other[8] = version;
         let key = fs::read(key_of(&store)).unwrap();
         fs::remove_file(key_of(&store)).unwrap();
-        refused(&other, &format!("another version of wakeword (format {version}, this one reads 5)"));
+        refused(&other, &format!("another version of wakeword (format {version}, this one reads 6)"));
         fs::write(key_of(&store), key).unwrap();
         set_mode(&key_of(&store), 0o600);
     }

@@ -53,6 +53,7 @@ fn heard(sequence: u64, kind: EventKind) -> Event {
         speaker_cosine: (sequence != 2).then_some(0.5),
         level_dbfs: -23.5,
         snr_db: 18.25,
+        ..Evidence::default()
     };
     let timing = Timing {
         sequence,
@@ -85,7 +86,7 @@ fn event(sequence: u64, reason: Option<Reason>) -> Notification {
 }
 
 fn profile(name: &str) -> Profile {
-    let scales = Scales { keyword: 1.0, cepstra: 1.0, voice: 1.0 };
+    let scales = Scales { keyword: 1.0, cepstra: 1.0, voice: 1.0, takes: 2.0 };
     Profile::new(name, "hello sunflower", "models", (Vec::new(), scales))
 }
 

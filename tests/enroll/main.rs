@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod near;
 mod through_daemon;
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -36,7 +36,7 @@ impl Decider {
         Self {
             engine: Engine::new(models.clone(), profiles, rule.clone()),
             patient: Engine::new(models, profiles, patient),
-            rule: rule.clone(),
+            rule: profiles.first().map_or_else(|| rule.clone(), |profile| rule.of_profile(profile)),
         }
     }
 

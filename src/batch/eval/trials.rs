@@ -60,6 +60,8 @@ pub struct Task {
     /// Whose voice is enrolled: several tasks may share an owner.
     pub owner: String,
     pub enroll: Vec<PathBuf>,
+    /// Recordings of near words.
+    pub near: Vec<PathBuf>,
     /// Sorted by file.
     pub trials: Vec<Trial>,
 }
@@ -118,7 +120,13 @@ pub fn tasks(
             trials.push(Trial { path, kind });
         }
         let owner = labels.as_mut().and_then(|table| table.owners.remove(&found.name));
-        tasks.push(Task { owner: owner.unwrap_or_else(|| name.clone()), name, enroll: found.enroll, trials });
+        tasks.push(Task {
+            owner: owner.unwrap_or_else(|| name.clone()),
+            name,
+            enroll: found.enroll,
+            near: found.near,
+            trials,
+        });
     }
     let rest = labels.into_iter().flat_map(|table| table.kinds).min_by_key(|(_, (line, _))| *line);
     if let (Some(((task, name), (line, _))), Some(path)) = (rest, table) {

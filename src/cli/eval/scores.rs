@@ -12,13 +12,15 @@ pub fn csv(results: &[Results<'_>]) -> anyhow::Result<String> {
     // What a verdict holds besides names, and a verdict's values in that order.
     let columns = all().find_map(|(_, one)| one.answer.verdicts.first()).map_or(Ok(Vec::new()), columns)?;
     let mut text = String::new();
-    let titles = ["condition", "task", "owner", "kind", "clip", "accepted"].map(str::to_owned);
+    let titles = ["condition", "task", "owner", "kind", "clip", "accepted", "phrase_s"].map(str::to_owned);
     line(&mut text, titles.into_iter().chain(columns.iter().map(|(title, _)| title.clone())));
     for (condition, one) in all() {
         let file = autokws::file_name(&one.trial.path).to_string_lossy().into_owned();
         let accepted = u8::from(one.answer.accepted).to_string();
-        let names = [condition, &one.task.name, &one.task.owner, one.trial.kind.name(), &file, &accepted]
-            .map(str::to_owned);
+        let seconds = format!("{:.3}", one.seconds);
+        let kind = one.trial.kind.name();
+        let names =
+            [condition, &one.task.name, &one.task.owner, kind, &file, &accepted, &seconds].map(str::to_owned);
         if one.answer.verdicts.is_empty() {
             line(&mut text, names.into_iter().chain(columns.iter().map(|_| String::new())));
             continue;

@@ -154,7 +154,7 @@ impl WordsAlone<'_> {
             return;
         }
         for (profile, end) in self.profiles.iter().zip(&mut self.ends) {
-            let rule = self.rule.of_profile(profile.settings.threshold);
+            let rule = self.rule.of_profile(profile);
             if profile.name == heard.profile
                 && heard.start >= *end
                 && rule.accepts_words(&heard.evidence, profile.scales.voice)

@@ -15,6 +15,7 @@ use wakeword::batch::eval::rates::{Coverage, Results};
 use wakeword::batch::eval::trials::{self, Task};
 use wakeword::batch::{autokws, check_writable, write_whole};
 use wakeword::engine::rule::Rule;
+use wakeword::enroll::Quality;
 use wakeword::keyword::score::median;
 use wakeword::models::Models;
 
@@ -82,6 +83,9 @@ pub struct Args {
     /// Chooses noises, rooms and places
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Teach each task the near words in its folder near/
+    #[arg(long)]
+    near: bool,
     /// Write every verdict with its evidence to this file
     #[arg(long, value_name = "FILE.csv")]
     scores: Option<PathBuf>,
@@ -107,11 +111,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let run = Run {
         models: context.models()?,
         // The voice is asked always, so that every verdict has all its evidence.
-        rule: Rule { explain: true, voice_gate: args.voice_gate, ..context.rule() },
+        rule: Rule { explain: true, measure_all: true, voice_gate: args.voice_gate, ..context.rule() },
         // Hidden by the library where stderr is no terminal.
         progress: ProgressBar::new((clips * conditions.len()) as u64)
             .with_style(output::bar("{bar:30} {pos}/{len} clips, {eta} left")?),
         conditions,
+        near: args.near.then(Quality::built_in).transpose()?,
         interrupt: Interrupt::listen(&Interrupt::USUAL)?,
         warnings: AtomicUsize::new(0),
     };
@@ -189,6 +194,8 @@ struct Run {
     rule: Rule,
     conditions: Vec<Condition>,
     progress: ProgressBar,
+    /// Limits for near words, where each task learns them.
+    near: Option<Quality>,
     interrupt: Interrupt,
     warnings: AtomicUsize,
 }
@@ -204,7 +211,11 @@ impl Run {
             self.warnings.fetch_add(1, Ordering::Relaxed);
             self.progress.suspend(|| eprintln!("wakeword: {}: {warning}", task.name));
         };
-        let profile = autokws::enrol(&self.models, &task.enroll, &warn).map(Arc::new);
+        let mut profile = autokws::enrol(&self.models, &task.enroll, &warn);
+        if let (Some(profile), Some(limits)) = (&mut profile, &self.near) {
+            autokws::teach_near_words(&self.models, limits, profile, &task.near, &warn);
+        }
+        let profile = profile.map(Arc::new);
         let takes = profile.iter().flat_map(|profile| &profile.takes);
         let seconds = median(&takes.map(|take| take.seconds).collect::<Vec<_>>());
         let mut decider = Decider::new(self.models.clone(), profile.as_slice(), &self.rule);
