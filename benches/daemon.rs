@@ -25,7 +25,7 @@ use zbus::{OwnedVariant, Variant};
 const PROFILES: usize = 5;
 const REPEATS: usize = 20;
 /// How long a signal is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SIGNAL_TIMEOUT: Duration = Duration::from_secs(10);
 const STRETCH: Duration = Duration::from_secs(30);
 
 fn main() {
@@ -52,7 +52,7 @@ fn main() {
             samples.extend(room(99, seconds(1.5)));
             write_wav(&home.path("phrase.wav"), &samples, PLAIN);
             let playing = home.start_playing(&home.path("phrase.wav"));
-            if let Ok(latency) = detected.recv_timeout(PATIENCE) {
+            if let Ok(latency) = detected.recv_timeout(SIGNAL_TIMEOUT) {
                 latencies.push(latency);
             }
             playing.finish();

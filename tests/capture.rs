@@ -221,14 +221,14 @@ fn hear(rate: u32, pitches: &[f32], channel: Option<u16>) -> (Report, Vec<f32>) 
 }
 
 #[test]
-fn a_microphone_at_16_khz_is_never_heard_wrong() {
+fn a_microphone_at_16_khz_is_heard_right() {
     let (report, samples) = hear(16_000, &[400.0], None);
     assert_eq!(report.format, "16000 Hz, 1 channel, f32");
     assert_near(amplitude(sound(&samples), 400.0), 0.5, 0.03);
 }
 
 #[test]
-fn a_microphone_at_48_khz_in_stereo_is_never_heard_wrong() {
+fn a_microphone_at_48_khz_in_stereo_is_heard_right() {
     let (_, samples) = hear(48_000, &[400.0, 1_000.0], None);
     let (left, right) = (amplitude(sound(&samples), 400.0), amplitude(sound(&samples), 1_000.0));
     // The server mixes; this one so that the power stays, others so that the level does.
@@ -237,7 +237,7 @@ fn a_microphone_at_48_khz_in_stereo_is_never_heard_wrong() {
 }
 
 #[test]
-fn the_chosen_channel_is_never_another() {
+fn the_chosen_channel_is_recorded() {
     let (report, samples) = hear(48_000, &[400.0, 1_000.0], Some(2));
     assert_eq!(report.format, "16000 Hz, 2 channels, f32");
     assert_near(amplitude(sound(&samples), 400.0), 0.0, 0.02);
@@ -245,7 +245,7 @@ fn the_chosen_channel_is_never_another() {
 }
 
 #[test]
-fn a_dead_sound_server_is_never_waited_for_in_vain_or_in_a_hurry() {
+fn a_dead_sound_server_is_a_fault_to_retry() {
     let mut home = Home::start();
     let task = Task { seconds: 60.0, linger: 2.0, ..Task::default() };
     let recorder = Recorder::start(&home, "first", &task);
@@ -270,7 +270,7 @@ fn a_dead_sound_server_is_never_waited_for_in_vain_or_in_a_hurry() {
 }
 
 #[test]
-fn an_unplugged_microphone_never_passes_for_a_quiet_room() {
+fn an_unplugged_microphone_is_a_fault() {
     let mut home = Home::start();
     let file = home.path("tones.wav");
     tones(&file, 16_000, &[400.0]);
@@ -282,7 +282,7 @@ fn an_unplugged_microphone_never_passes_for_a_quiet_room() {
 }
 
 #[test]
-fn a_slow_reader_never_loses_audio_without_a_word() {
+fn a_slow_reader_is_told_of_lost_audio() {
     let home = Home::start();
     let task = Task { seconds: 6.5, pause: 6.0, ..Task::default() };
     let (report, samples) = Recorder::start(&home, "recorder", &task).finish();
@@ -293,7 +293,7 @@ fn a_slow_reader_never_loses_audio_without_a_word() {
 }
 
 #[test]
-fn a_frozen_sound_server_never_freezes_the_program() {
+fn a_frozen_sound_server_does_not_freeze_the_program() {
     let home = Home::start();
     let task = Task { seconds: 60.0, ..Task::default() };
     let recorder = Recorder::start(&home, "first", &task);
@@ -319,7 +319,7 @@ fn a_frozen_sound_server_never_freezes_the_program() {
 }
 
 #[test]
-fn a_sound_server_without_a_microphone_never_passes_for_a_quiet_room() {
+fn a_sound_server_without_a_microphone_is_a_fault() {
     let mut home = Home::bare();
     home.start_sound_server();
     let task = Task { seconds: 7.0, ..Task::default() };
@@ -328,7 +328,7 @@ fn a_sound_server_without_a_microphone_never_passes_for_a_quiet_room() {
 }
 
 #[test]
-fn a_name_never_opens_another_microphone() {
+fn a_name_opens_its_microphone_only() {
     let home = Home::start();
     let own = |room: &str| {
         format!(
@@ -372,7 +372,7 @@ fn devices(home: &Home, arguments: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn the_list_of_microphones_never_hides_why_one_cannot_be_used() {
+fn the_list_says_why_microphones_are_unusable() {
     let mut home = Home::start();
     let first =
         |(out, _): (String, String)| -> Value { serde_json::from_str(out.lines().next().unwrap()).unwrap() };

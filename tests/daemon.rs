@@ -158,17 +158,17 @@ fn wakes_on_the_bus(rate: u32, channels: u16) {
 }
 
 #[test]
-fn a_microphone_of_16_khz_mono_never_goes_unheard() {
+fn a_microphone_of_16_khz_mono_wakes() {
     wakes_on_the_bus(16_000, 1);
 }
 
 #[test]
-fn a_microphone_of_48_khz_stereo_never_goes_unheard() {
+fn a_microphone_of_48_khz_stereo_wakes() {
     wakes_on_the_bus(48_000, 2);
 }
 
 #[test]
-fn a_sound_server_that_dies_never_leaves_it_deaf() {
+fn the_daemon_survives_the_sound_server() {
     let _alone = alone();
     let mut home = home_with(16_000, 1);
     let mut _room = room(&home);
@@ -188,7 +188,7 @@ fn a_sound_server_that_dies_never_leaves_it_deaf() {
 }
 
 #[test]
-fn a_microphone_unplugged_or_missing_at_the_start_never_leaves_it_deaf() {
+fn the_daemon_waits_for_a_missing_microphone() {
     let _alone = alone();
     let mut home = Home::bare();
     home.start_bus();
@@ -218,7 +218,7 @@ fn a_microphone_unplugged_or_missing_at_the_start_never_leaves_it_deaf() {
 }
 
 #[test]
-fn a_microphone_in_use_never_stays_unheard_once_it_is_free() {
+fn a_busy_microphone_is_opened_once_free() {
     let _alone = alone();
     let home = home_with(16_000, 1);
     let _room = room(&home);
@@ -245,7 +245,7 @@ fn a_microphone_in_use_never_stays_unheard_once_it_is_free() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn a_machine_that_slept_never_wakes_up_deaf() {
+fn the_daemon_hears_after_suspend() {
     let (_alone, home, _room, mut daemon) = listening(QUIET);
     common::sleep::pretend(daemon.id(), &home.path(""));
     let slept = format!("slept for {}", common::sleep::SECONDS);
@@ -256,7 +256,7 @@ fn a_machine_that_slept_never_wakes_up_deaf() {
 }
 
 #[test]
-fn an_overloaded_machine_never_makes_it_wrong_or_larger_or_silent_about_what_it_lost() {
+fn an_overloaded_daemon_reports_loss_and_recovers() {
     let (_alone, home, _room, mut daemon) = listening(QUIET);
     wait_for_name(&home);
     home.play(&home.path("phrase.wav"));
@@ -297,7 +297,7 @@ fn an_overloaded_machine_never_makes_it_wrong_or_larger_or_silent_about_what_it_
 }
 
 #[test]
-fn a_bus_that_restarts_never_loses_the_daemon() {
+fn the_daemon_survives_a_restarted_bus() {
     let _alone = alone();
     let mut home = home_with(16_000, 1);
     let _room = room(&home);
@@ -319,7 +319,7 @@ fn a_bus_that_restarts_never_loses_the_daemon() {
 }
 
 #[test]
-fn signals_and_the_service_manager_are_never_ignored() {
+fn the_daemon_obeys_signals_and_the_service_manager() {
     let _alone = alone();
     let home = home_with(16_000, 1);
     let _room = room(&home);
@@ -376,7 +376,7 @@ fn signals_and_the_service_manager_are_never_ignored() {
 }
 
 #[test]
-fn a_voice_enrolled_while_it_runs_never_stays_unknown() {
+fn a_voice_enrolled_meanwhile_is_named_after_reload() {
     let (_alone, home, _room, mut daemon) = listening("[detection]\nhousehold = true\n");
     // Slowed down, the owner sounds like a larger person.
     write_wav(&home.path("other.wav"), &stretch(cut(17.5, 21.0), 1.25), PLAIN);
@@ -404,7 +404,7 @@ fn a_voice_enrolled_while_it_runs_never_stays_unknown() {
 }
 
 #[test]
-fn a_muted_daemon_never_listens_and_never_stays_muted_for_a_client_that_left() {
+fn a_mute_ends_with_its_client() {
     let (_alone, home, _room, mut daemon) = listening(QUIET);
     wait_for_name(&home);
     let (bus, proxy) = client(&home);
@@ -430,7 +430,7 @@ fn client(home: &Home) -> (zbus::Connection, zbus::Proxy<'static>) {
 }
 
 #[test]
-fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
+fn handed_over_audio_holds_the_phrase_and_what_follows() {
     let (_alone, home, _room, mut daemon) = listening(QUIET);
     wait_for_name(&home);
     let (_bus, proxy) = client(&home);
@@ -463,7 +463,7 @@ fn audio_handed_over_never_lacks_the_phrase_nor_what_follows() {
 }
 
 #[test]
-fn one_damaged_profile_never_silences_the_others() {
+fn a_damaged_profile_leaves_the_others_active() {
     let _alone = alone();
     let home = home_with(16_000, 1);
     let _room = room(&home);
@@ -482,7 +482,7 @@ fn one_damaged_profile_never_silences_the_others() {
 }
 
 #[test]
-fn a_hook_never_misses_an_event_and_never_delays_one() {
+fn hooks_run_on_every_event_without_delay() {
     let _alone = alone();
     let home = home_with(16_000, 1);
     let _room = room(&home);
@@ -504,7 +504,7 @@ fn a_hook_never_misses_an_event_and_never_delays_one() {
 }
 
 #[test]
-fn the_sandbox_never_makes_it_deaf() {
+fn the_daemon_hears_in_the_sandbox() {
     let _alone = alone();
     let home = home_with(16_000, 1);
     let _room = room(&home);
@@ -536,7 +536,7 @@ fn doctor(home: &Home, configuration: &str) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn doctor_never_calls_a_fault_well_nor_a_home_in_order_ill() {
+fn doctor_finds_faults_and_only_faults() {
     let _alone = alone();
     let mut home = home_with(16_000, 1);
     let room = room(&home);

@@ -60,7 +60,7 @@ fn open_folder() -> TempDir {
 }
 
 #[test]
-fn no_recording_is_left_without_a_line_or_given_words_that_it_does_not_hold() {
+fn every_recording_has_a_line_with_its_words() {
     let folder = open_folder();
     let at = |name: &str| folder.path().join(name);
     takes(folder.path());
@@ -113,7 +113,7 @@ fn no_recording_is_left_without_a_line_or_given_words_that_it_does_not_hold() {
 }
 
 #[test]
-fn the_platform_never_reads_another_language_or_lacks_what_its_scripts_need() {
+fn the_image_states_language_and_requirements() {
     let folder = open_folder();
     takes(folder.path());
     ended(build(folder.path(), &["--from", "takes", "--entity", "language: zh"]), 0);
@@ -131,7 +131,7 @@ fn the_platform_never_reads_another_language_or_lacks_what_its_scripts_need() {
 }
 
 #[test]
-fn a_result_that_cannot_be_written_is_never_taken_for_success() {
+fn an_unwritable_result_is_an_error() {
     let folder = open_folder();
     let at = |name: &str| folder.path().join(name);
     takes(folder.path());
@@ -149,7 +149,7 @@ fn a_result_that_cannot_be_written_is_never_taken_for_success() {
 }
 
 #[test]
-fn takes_that_teach_nothing_never_make_an_image() {
+fn unusable_takes_make_no_image() {
     let folder = open_folder();
     let takes = takes(folder.path());
     fs::remove_file(takes.join("demo/hello sunflower/2.wav")).unwrap();
@@ -162,7 +162,7 @@ fn takes_that_teach_nothing_never_make_an_image() {
 }
 
 #[test]
-fn a_recording_is_measured_by_what_its_own_voice_usually_reaches() {
+fn recordings_are_measured_by_their_own_voice() {
     let models = Models::load(None).unwrap();
     let [first, second, asked] = [1, 2, 3].map(|take| read_clip(&take_path(take)).unwrap().samples);
     let learned = learn_listed(&models, &[&first, &second]).unwrap();

@@ -19,7 +19,7 @@ fn demo() -> (Arc<Models>, Profile) {
 }
 
 #[test]
-fn a_higher_threshold_never_promises_more_of_both() {
+fn a_higher_threshold_trades_false_wakes_for_misses() {
     let (models, profile) = demo();
     let outlook = Outlook::new(&models, &profile, &Rule::default(), Room::default());
     assert_eq!(outlook.takes.len(), 5);
@@ -43,7 +43,7 @@ fn a_higher_threshold_never_promises_more_of_both() {
 }
 
 #[test]
-fn a_room_never_makes_a_worse_one_look_better() {
+fn a_noisier_room_expects_more_false_wakes() {
     let (models, profile) = demo();
     let at = |hours, scores: &[f32]| {
         let room = Room { hours, scores: scores.to_vec() };
@@ -56,7 +56,7 @@ fn a_room_never_makes_a_worse_one_look_better() {
 }
 
 #[test]
-fn takes_that_agree_less_never_promise_fewer_misses() {
+fn takes_that_agree_less_expect_more_misses() {
     let (models, mut profile) = demo();
     let missed = |profile: &Profile| {
         Outlook::new(&models, profile, &Rule::default(), Room::default()).at(1.6).miss_rate

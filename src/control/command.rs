@@ -65,16 +65,13 @@ pub enum Command {
         application: String,
         /// Unique bus name of the caller.
         owner: String,
-        /// The cookie.
         answer: Answer<u32>,
     },
     /// End a hold.
     Release {
-        /// Which.
         cookie: u32,
         /// Unique bus name of the caller.
         owner: String,
-        /// Done.
         answer: Answer<()>,
     },
     /// A caller left the bus: its holds, its claim and its audio end.
@@ -93,53 +90,40 @@ pub enum Command {
         preroll_ms: u32,
         /// Unique bus name of the caller.
         owner: String,
-        /// The stream.
         answer: Answer<AudioStream>,
     },
     /// Change a profile for good.
     SetEnabled {
-        /// Which.
         profile: String,
         /// Whether to listen for it.
         enabled: bool,
-        /// Done.
         answer: Answer<()>,
     },
     /// Change a profile for good.
     SetThreshold {
-        /// Which.
         profile: String,
         /// Score needed; the configured one if absent.
         threshold: Option<f32>,
-        /// Done.
         answer: Answer<()>,
     },
     /// Delete a profile for good.
-    Remove {
-        /// Which.
-        profile: String,
-        /// Done.
-        answer: Answer<()>,
-    },
+    Remove { profile: String, answer: Answer<()> },
     /// Let the caller alone enrol, until it releases that or leaves. Meanwhile nothing wakes anybody.
     Claim {
         /// Unique bus name of the caller.
         owner: String,
-        /// Done.
         answer: Answer<()>,
     },
     /// End a claim, and its enrolment.
     ReleaseClaim {
         /// Unique bus name of the caller.
         owner: String,
-        /// Done.
         answer: Answer<()>,
     },
     /// Begin to enrol; how it goes comes as [`Notification::Enrolment`](super::Notification::Enrolment).
     StartEnrolment {
         /// Unique bus name of the claimant.
         owner: String,
-        /// What.
         request: EnrolRequest,
         /// It has begun.
         answer: Answer<()>,
@@ -148,7 +132,6 @@ pub enum Command {
     StopEnrolment {
         /// Unique bus name of the claimant.
         owner: String,
-        /// Done.
         answer: Answer<()>,
     },
     /// How the bus itself is.

@@ -58,21 +58,21 @@ impl Folder {
 }
 
 #[test]
-fn a_copy_of_what_is_built_in_never_differs_from_it() {
+fn a_copy_of_the_built_in_models_equals_them() {
     for (name, bytes) in built_in_files() {
         assert!(program::copy(bytes).is_some_and(|copy| copy == bytes), "{name}");
     }
 }
 
 #[test]
-fn the_same_files_in_a_folder_are_never_refused() {
+fn the_built_in_files_load_from_a_folder() {
     let built_in = Models::load(None).unwrap();
     let folder = Models::load(Some(Folder::new().0.path())).unwrap();
     assert_eq!(folder.fingerprint, built_in.fingerprint);
 }
 
 #[test]
-fn what_a_folder_does_not_name_is_never_missed() {
+fn a_folder_may_leave_out_files() {
     let folder = Folder::new();
     folder.manifest(|text| text.split("\n[[model]]").nth(1).map(|one| format!("[[model]]{one}")).unwrap());
     for (_, file) in &ROLES[1..] {
@@ -83,7 +83,7 @@ fn what_a_folder_does_not_name_is_never_missed() {
 }
 
 #[test]
-fn a_damaged_file_is_never_parsed() {
+fn a_damaged_file_is_refused_before_parsing() {
     for (name, _) in built_in_files() {
         let folder = Folder::new();
         let mut bytes = fs::read(folder.path(name)).unwrap();
@@ -106,7 +106,7 @@ fn a_damaged_file_is_never_parsed() {
 }
 
 #[test]
-fn a_foreign_file_never_causes_a_panic_or_a_guess() {
+fn foreign_files_are_errors() {
     let [(_, keyword), (_, speaker), (_, cohort)] = built_in_files();
     let mut cohort: CohortTable = postcard::from_bytes(cohort).unwrap();
     cohort.members.clear();
@@ -129,7 +129,7 @@ fn a_foreign_file_never_causes_a_panic_or_a_guess() {
 }
 
 #[test]
-fn a_manifest_that_is_none_is_never_overlooked() {
+fn a_malformed_manifest_is_an_error() {
     let folder = Folder::new();
     folder.manifest(|text| text.replace("role = \"cohort\"", "role = \"choir\""));
     folder.refuses(MANIFEST, "unknown variant `choir`, expected one of `keyword_encoder`");

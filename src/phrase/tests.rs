@@ -41,25 +41,25 @@ fn assert_found(take: &[f32], start: f32, end: f32) {
 }
 
 #[test]
-fn a_phrase_is_never_cut_or_drowned_in_its_surroundings() {
+fn a_phrase_is_found_in_its_surroundings() {
     assert_found(&room(2.0, &[(0.7, 0.6, -25.0)]), 0.7, 1.3);
     assert_found(&room(4.0, &[(3.0, 0.5, -45.0)]), 3.0, 3.5);
 }
 
 #[test]
-fn a_click_is_never_taken_for_a_part_of_the_phrase() {
+fn a_click_is_no_part_of_the_phrase() {
     let clicks = [(0.1, 0.005, -10.0), (0.8, 0.6, -25.0), (1.9, 0.01, -10.0)];
     assert_found(&room(2.2, &clicks), 0.8, 1.4);
 }
 
 #[test]
-fn a_weak_ending_is_never_cut_off() {
+fn a_weak_ending_belongs_to_the_phrase() {
     let (_, end) = found(&room(2.0, &[(0.7, 0.5, -25.0), (1.2, 0.08, -49.0)]));
     assert!(end >= 1.28, "{end}");
 }
 
 #[test]
-fn a_short_pause_never_splits_a_phrase() {
+fn a_short_pause_does_not_split_a_phrase() {
     assert_found(&room(2.5, &[(0.5, 0.4, -25.0), (1.1, 0.4, -30.0)]), 0.5, 1.5);
 }
 
@@ -87,12 +87,12 @@ fn a_knock_or_a_breath_beside_the_phrase_stays_outside() {
 }
 
 #[test]
-fn a_word_apart_is_never_taken_into_the_phrase() {
+fn a_distant_word_is_no_part_of_the_phrase() {
     assert_found(&room(4.0, &[(0.5, 0.2, -25.0), (1.8, 0.8, -25.0)]), 1.8, 2.6);
 }
 
 #[test]
-fn what_has_no_speech_never_gives_a_phrase() {
+fn audio_without_speech_has_no_phrase() {
     let square: Vec<f32> = (0..RATE).map(|n| if n % 100 < 50 { 1.0 } else { -1.0 }).collect();
     let takes = [vec![], vec![0.5; 399], vec![0.0; RATE], vec![1.0; RATE], noise(2.0, -30.0), square];
     for take in &takes {
@@ -102,7 +102,7 @@ fn what_has_no_speech_never_gives_a_phrase() {
 }
 
 #[test]
-fn a_phrase_at_an_edge_never_reaches_beyond_the_take() {
+fn a_phrase_at_an_edge_ends_with_the_take() {
     let (start, _) = found(&room(1.5, &[(0.0, 0.5, -25.0)]));
     let (_, end) = found(&room(1.5, &[(1.0, 0.5, -25.0)]));
     assert_eq!((start, end), (0.0, 1.5));

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_never_has_two_owners_and_an_enrolment_never_outlives_it() {
+    fn a_claim_has_one_owner_and_ends_its_enrolment() {
         let mut claim = Claim::default();
         claim.begin(":1.1".into()).unwrap();
         claim.begin(":1.1".into()).unwrap();

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hold_never_ends_by_the_wrong_hand() {
+    fn only_the_owner_ends_a_hold() {
         let mut holds = Holds::default();
         let mine = holds.begin(HoldKind::Mute, ":1.1".into()).unwrap();
         let other = holds.begin(HoldKind::Mute, ":1.2".into()).unwrap();
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_never_repeat_while_in_use_and_holds_never_grow_without_end() {
+    fn cookies_are_unique_and_holds_are_limited() {
         let mut holds = Holds { last_cookie: u32::MAX - 2, ..Holds::default() };
         let cookies: Vec<_> =
             (0..MAX_PER_CLIENT).map(|_| holds.begin(HoldKind::Playback, ":1.1".into()).unwrap()).collect();

@@ -38,7 +38,6 @@ pub enum HookError {
     Start {
         /// The program.
         program: String,
-        /// What the system said.
         source: std::io::Error,
     },
     /// It could not be waited for.
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_never_gets_lost_or_read_as_a_command() {
+    fn hooks_get_every_field_verbatim() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("environment");
         run_shell(&format!("env | grep ^WAKEWORD_ > '{}'", file.display()), 60).unwrap();
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_never_outlives_its_time_nor_do_its_children() {
+    fn a_command_and_its_children_end_in_time() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("child");
         let script = format!("echo waiting; sleep 1000 & echo $! > '{}'; wait", file.display());
@@ -214,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_background_program_never_keeps_its_hook_running() {
+    fn a_background_program_does_not_keep_its_hook_running() {
         let begun = Instant::now();
         run_shell("sleep 100 & exit 0", 90).unwrap();
         assert!(begun.elapsed() < Duration::from_secs(60));
     }
 
     #[test]
-    fn fifty_megabytes_of_output_never_block_a_command_or_fill_the_log() {
+    fn output_of_any_length_is_drained_and_cut() {
         let script = "head -c 50000000 /dev/zero | tr '\\0' 'x'; head -c 50000000 /dev/zero >&2; echo; echo last; exit 3";
         let error = run_shell(script, 120).unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.ends_with("/ last"), "{error}");
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_never_without_its_reason() {
+    fn a_failure_states_its_reason() {
         let error = run_shell("echo no such light >&2; exit 4", 60).unwrap_err().to_string();
         assert!(error.contains("exit status: 4") && error.contains("no such light"), "{error}");
         let error = run_shell("kill -9 $$", 60).unwrap_err().to_string();
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_never_reads_the_input_of_the_daemon() {
+    fn a_command_has_no_input() {
         run_shell("[ -z \"$(cat)\" ]", 60).unwrap();
     }
 }

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     #[ignore = "needs RealtimeKit on the system bus"]
-    fn the_real_time_kit_never_gets_the_wrong_thread() {
+    fn realtime_kit_gets_the_right_thread() {
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let capture = std::thread::Builder::new().name(CAPTURE_THREAD.into());
         let capture = capture.spawn(move || ended.recv()).unwrap();

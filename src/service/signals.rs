@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_never_becomes_another_command() {
+    fn each_signal_has_its_command() {
         let mut daemon = Daemon::start();
         for (signal, command) in [
             (Signal::HUP, "Reload { answer: None }"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_interrupt_never_waits_for_the_daemon() {
+    fn a_second_interrupt_ends_at_once() {
         for first in [Signal::INT, Signal::TERM] {
             let mut daemon = Daemon::start();
             daemon.send(first);

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn systemd_is_never_told_something_else() {
+    fn systemd_is_told_the_state() {
         let messages = told("part_life", None);
         assert_eq!(messages[0], "STATUS=starting: front\n");
         assert_eq!(messages[1], "READY=1\n");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watchdog_is_never_fed_while_audio_stands_still() {
+    fn the_watchdog_starves_while_audio_stands_still() {
         assert_eq!(
             told("part_watchdog", Some(Duration::from_millis(200))),
             ["WATCHDOG=1\n", "WATCHDOG=1\n", "STOPPING=1\n"]
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watchdog_that_nobody_asked_for_never_speaks() {
+    fn an_unrequested_watchdog_is_silent() {
         assert_eq!(told("part_watchdog", None), ["STOPPING=1\n"]);
     }
 }

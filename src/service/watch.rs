@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_never_missed_nor_told_twice() {
+    fn each_change_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
         let (file, missing) = (folder.path().join("file"), folder.path().join("missing"));
         std::fs::write(&file, "1").unwrap();

@@ -9,7 +9,7 @@ use super::harness::{Client, Service, refusal};
 use super::{ENROLLMENT, home};
 
 #[test]
-fn an_enrolment_never_gets_words_that_cannot_be_stored_and_never_outlives_its_claimant() {
+fn an_enrolment_checks_words_and_ends_with_its_claimant() {
     let home = home();
     let service = Service::start(&home, false);
     let client = Client::new(&home);

@@ -13,7 +13,7 @@ use super::common::repository;
 use super::{INSTALLED, installed};
 
 /// Longest that hearing a phrase may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
 struct Manager<'a> {
     home: &'a Home,
@@ -68,10 +68,10 @@ fn woken(home: &Home, monitor: &Path) -> String {
     let (sender, seen) = channel();
     std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
     // The first line tells the state, and that it follows.
-    seen.recv_timeout(PATIENCE).unwrap();
+    seen.recv_timeout(WAKE_TIMEOUT).unwrap();
     let _playing = home.start_playing(&repository("enroll/demo/living-room.flac"));
     let woke = loop {
-        let line = seen.recv_timeout(PATIENCE).unwrap();
+        let line = seen.recv_timeout(WAKE_TIMEOUT).unwrap();
         if line.contains("\"detected\"") {
             break line;
         }

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_offers_the_programs_own_form_is_never_asked_for_another() {
+    fn the_native_format_is_preferred() {
         let many: Vec<u16> = (1..=64).collect();
         let converter = ranges(&many, &[(4_000, 4_294_967_295)], &[SampleFormat::I16, SampleFormat::F32]);
         assert_eq!(chosen(&converter, ChannelChoice::Mix), Some((16_000, 1, SampleFormat::F32)));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_channel_is_never_mixed_by_the_device() {
+    fn a_chosen_channel_opens_all_channels_of_the_device() {
         let array = ranges(&[1, 6], &[(16_000, 16_000)], &[SampleFormat::I16]);
         assert_eq!(chosen(&array, only(1)), Some((16_000, 6, SampleFormat::I16)));
         assert_eq!(chosen(&array, ChannelChoice::Mix), Some((16_000, 1, SampleFormat::I16)));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_sound_card_is_never_refused() {
+    fn a_plain_sound_card_is_accepted() {
         let card = [(44_100, 44_100), (48_000, 48_000), (96_000, 96_000)];
         let card = ranges(&[2], &card, &[SampleFormat::I16, SampleFormat::I32]);
         assert_eq!(chosen(&card, ChannelChoice::Mix), Some((48_000, 2, SampleFormat::I32)));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_never_chosen() {
+    fn unusable_formats_are_not_chosen() {
         assert_eq!(choose(&[], ChannelChoice::Mix), None);
         let too_slow = ranges(&[1], &[(4_000, 6_000)], &[SampleFormat::I16]);
         assert_eq!(choose(&too_slow, ChannelChoice::Mix), None);

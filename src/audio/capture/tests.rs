@@ -46,14 +46,14 @@ fn no_sample_format_is_misread() {
 }
 
 #[test]
-fn what_is_no_number_never_reaches_the_engine() {
+fn values_that_are_no_numbers_become_silence() {
     let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3.0, -1e30, 0.25];
     assert_eq!(heard(1, ChannelChoice::Mix, &odd), [0.0, 1.0, -1.0, 1.0, -1.0, 0.25]);
     assert_eq!(heard(1, ChannelChoice::Mix, &[f64::NAN, 1e300]), [0.0, 1.0]);
 }
 
 #[test]
-fn channels_are_never_confused() {
+fn the_chosen_channel_is_heard() {
     let frames: Vec<f32> = (0..600).flat_map(|n| [n as f32 / 1000.0, -0.5, 0.25]).collect();
     let first: Vec<f32> = (0..600).map(|n| n as f32 / 1000.0).collect();
     assert_eq!(heard(3, ChannelChoice::Only(1.try_into().unwrap()), &frames), first);
@@ -65,7 +65,7 @@ fn channels_are_never_confused() {
 }
 
 #[test]
-fn digital_silence_is_never_taken_for_a_quiet_room() {
+fn digital_silence_differs_from_a_quiet_room() {
     let (mut intake, outlet) = Intake::new(RATE, 1, ChannelChoice::Mix);
     let silent = || outlet.flow.silent.load(Relaxed);
     intake.push(&[0i16; BLOCK], 0, 0);
@@ -78,7 +78,7 @@ fn digital_silence_is_never_taken_for_a_quiet_room() {
 }
 
 #[test]
-fn a_lost_sample_is_never_left_out_of_the_count() {
+fn every_lost_sample_is_counted() {
     let (mut intake, mut outlet) = Intake::new(RATE, 2, ChannelChoice::Mix);
     let mut arrived = 0;
     let blocks = 1_001u64;
@@ -97,7 +97,7 @@ fn a_lost_sample_is_never_left_out_of_the_count() {
 }
 
 #[test]
-fn audio_is_never_dated_by_when_it_is_read() {
+fn audio_is_dated_by_its_capture() {
     let (mut intake, mut outlet) = Intake::new(RATE, 1, ChannelChoice::Mix);
     // Its first frame was heard at 7 s; each block comes 30 ms after its first frame was heard.
     for number in 0..300u64 {
@@ -126,7 +126,7 @@ fn missing(drift: f64, blocks: usize, mut fate: impl FnMut(usize) -> (u64, u64))
 const HOUR: usize = 360_000;
 
 #[test]
-fn a_clock_that_is_off_is_never_taken_for_a_loss() {
+fn clock_drift_is_no_loss() {
     for drift in [-500e-6, -100e-6, 0.0, 100e-6, 500e-6, 900e-6] {
         let uneven = |number: usize| ((number as u64 * 7919) % 9_000, 0);
         assert_eq!(missing(drift, HOUR, uneven), 0, "{drift}");
@@ -134,13 +134,13 @@ fn a_clock_that_is_off_is_never_taken_for_a_loss() {
 }
 
 #[test]
-fn a_slow_start_is_never_taken_for_a_loss() {
+fn a_slow_start_is_no_loss() {
     // What waited for the first 400 ms comes at once.
     assert_eq!(missing(0.0, 1_000, |number| (400_000u64.saturating_sub(number as u64 * 10_000), 0)), 0);
 }
 
 #[test]
-fn audio_that_never_came_never_goes_unnoticed() {
+fn missing_audio_is_noticed() {
     // A tenth of a second, once: known within three seconds.
     let once = missing(100e-6, 800, |number| (0, if (500..510).contains(&number) { 480 } else { 0 }));
     assert!(once.abs_diff(4_800) < 100, "{once} of 4800 frames");
@@ -155,7 +155,7 @@ fn audio_that_never_came_never_goes_unnoticed() {
 
 proptest! {
     #[test]
-    fn scheduling_is_never_taken_for_a_loss(
+    fn scheduling_jitter_is_no_loss(
         lateness in prop::collection::vec(0u64..10_000, 1_000..3_000),
         stall in 0usize..1_000, length in 0usize..50,
     ) {
@@ -186,7 +186,7 @@ fn every_error_says_whether_to_try_again() {
 }
 
 #[test]
-fn what_a_stream_survives_never_ends_it() {
+fn recoverable_errors_do_not_end_a_stream() {
     let (trouble, flow) = (Trouble::default(), Flow::default());
     for kind in [ErrorKind::Xrun, ErrorKind::DeviceChanged, ErrorKind::RealtimeDenied, ErrorKind::Xrun] {
         trouble.note(cpal::Error::with_message(kind, "so it is"), &flow);

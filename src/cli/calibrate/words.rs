@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expectation_never_reads_otherwise_than_it_is() {
+    fn expectations_read_as_they_are() {
         let expected = |false_per_hour, miss_rate| {
             plain(&Expectation { threshold: 1.6, false_per_hour, miss_rate, others_rate: 0.01 })
         };

@@ -88,7 +88,7 @@ fn a_phrase_is_only_promised_where_all_of_it_is() {
 }
 
 #[test]
-fn a_slow_reader_never_costs_another_reader_anything() {
+fn a_slow_reader_does_not_affect_the_others() {
     let mut handoff = Handoff::new(1);
     let (quick, mut quick_file) = open(&mut handoff, 0);
     let (slow, mut slow_file) = open(&mut handoff, 0);
@@ -114,7 +114,7 @@ fn a_slow_reader_never_costs_another_reader_anything() {
 }
 
 #[test]
-fn what_was_muted_is_never_read() {
+fn muted_audio_cannot_be_read() {
     let mut handoff = Handoff::new(1);
     hear(&mut handoff, 10);
     handoff.wipe();
@@ -177,7 +177,7 @@ fn the_end_of_the_daemon_ends_the_stream() {
 }
 
 #[test]
-fn loud_audio_never_wraps_around() {
+fn loud_audio_saturates() {
     let mut handoff = Handoff::new(1);
     handoff.push(&[1.0, -1.0, 40.0, -40.0, f32::NAN, 0.5], 1, |_, _| {});
     let (_, mut file) = open(&mut handoff, 1);

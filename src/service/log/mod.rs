@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_never_gets_times_or_lacks_priorities() {
+    fn the_journal_gets_priorities_and_no_times() {
         assert_eq!(logged(&[("JOURNAL_STREAM", "here")]), "<3>one\n<4>two\n<6>three\n");
         let debug = logged(&[("JOURNAL_STREAM", "here"), (VARIABLE, "debug")]);
         assert_eq!(debug, "<3>one\n<4>two\n<6>three\n<7>four\n<6>five\n");
     }
 
     #[test]
-    fn a_redirected_log_is_never_taken_for_the_journal() {
+    fn a_redirected_log_is_not_the_journal() {
         for variables in [&[][..], &[("JOURNAL_STREAM", "8:1234")]] {
             let text = logged(variables);
             let first = text.lines().next().unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_level_never_goes_unnoticed() {
+    fn a_wrong_level_is_reported() {
         let text = logged(&[(VARIABLE, "wakeword=loud")]);
         assert!(text.contains("WAKEWORD_LOG=\"wakeword=loud\"") && text.contains("debug"), "{text}");
     }
