@@ -1,5 +1,5 @@
-//! A room without walls: the direct sound, and after it noise that dies away (J.-D. Polack, 1988). Quicker than
-//! echo by echo, and no room in particular.
+//! Diffuse reverberation: the direct sound, and after it decaying noise (J.-D. Polack, 1988). It is quicker than the
+//! image method, and stands for no room in particular.
 
 use super::spectrum::convolve;
 use crate::features::SAMPLE_RATE;

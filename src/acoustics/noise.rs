@@ -3,7 +3,7 @@
 use crate::features::SAMPLE_RATE;
 use crate::features::level::noise_gain;
 
-/// Where the noise begins and ceases to be loud, in Hz: long-term averages of speech are flat between.
+/// Corner frequencies of the noise, in Hz: the long-term spectrum of speech is flat between them.
 const LOW_HZ: f32 = 100.0;
 const HIGH_HZ: f32 = 500.0;
 

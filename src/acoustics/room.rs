@@ -1,4 +1,4 @@
-//! Rooms: how speech two metres away sounds in one, by the image method (J. B. Allen, D. A. Berkley, "Image method
+//! Rooms with speech at two metres, simulated by the image method (J. B. Allen, D. A. Berkley, "Image method
 //! for efficiently simulating small-room acoustics", JASA 65, 1979).
 
 use std::f64::consts::PI;
@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use super::spectrum::convolve;
 use crate::features::SAMPLE_RATE;
 
-/// Metres a second.
+/// In metres per second.
 const SPEED_OF_SOUND: f64 = 343.0;
 /// From the mouth to the microphone, in metres.
 const DISTANCE: f64 = 2.0;

@@ -1,4 +1,4 @@
-//! Clips that other programs hand over, and the embeddings handed back.
+//! Clips from other programs on the standard input, and embeddings for them.
 
 use std::io::{self, Read, Write};
 
@@ -8,16 +8,16 @@ const MAX_SAMPLES: u32 = 3600 * 16_000;
 /// A stream of clips that breaks off.
 #[derive(Debug, thiserror::Error)]
 pub enum RawError {
-    /// It cannot be read.
+    /// The stream cannot be read.
     #[error("standard input: {0}")]
     Io(#[from] io::Error),
-    /// It ends within a clip.
+    /// The stream ends within a clip.
     #[error(
         "standard input ends within clip {0}; each clip is its number of samples as a little-endian \
              32-bit integer, then so many little-endian 32-bit floats"
     )]
     CutShort(usize),
-    /// A length that no clip has.
+    /// The length of a clip is not plausible.
     #[error(
         "standard input: clip {clip} claims {samples} samples, at most {MAX_SAMPLES} (an hour) are taken; \
              each clip is its number of samples as a little-endian 32-bit integer, then so many floats"

@@ -1,4 +1,4 @@
-//! Shares of a list of work, so that many machines can do it, and the list put together again.
+//! Shares of a list of work for several machines, and the list put together again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,16 +22,16 @@ pub struct ShardError(String);
 /// Shares that are not those of one list.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum JoinError {
-    /// Shards of different runs.
+    /// The shards are of different runs.
     #[error("shard {0} and shard {1} are not of one run: the number of shards differs")]
     Counts(Shard, Shard),
-    /// A result given twice.
+    /// A shard was given twice.
     #[error("shard {0} is there twice")]
     Twice(Shard),
-    /// A result that was forgotten.
+    /// A shard was not given.
     #[error("shard {0} is missing")]
     Missing(Shard),
-    /// Runs over different lists.
+    /// The runs were over different lists.
     #[error("shard {shard} holds {found}, and of the list of all shards it would be {expected}")]
     Length { shard: Shard, found: usize, expected: usize },
 }

@@ -1,4 +1,4 @@
-//! What is done to a recording before the engine hears it.
+//! Acoustic conditions in which recordings are evaluated.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use crate::audio::{AudioError, read_clip};
 use crate::enroll::takes::{TakesError, audio_files};
 use crate::features::level::{level_gain, noise_gain};
 
-/// A way to hear recordings.
+/// An acoustic condition.
 #[derive(Clone)]
 pub enum Condition {
     /// Unchanged.
     Clean,
-    /// With noise in which speech stands out by so many dB.
+    /// With noise, at this signal-to-noise ratio in dB.
     Noise(Arc<Noises>, f32),
-    /// From two metres away, in rooms in which sound falls by 60 dB in so many seconds.
+    /// At two metres in a room with this reverberation time (RT60) in seconds.
     Room(Arc<Rooms>, f32),
-    /// In such rooms, with noise in which the speech that arrives stands out by so many dB.
+    /// In such a room, with noise at this ratio in dB to the speech that arrives.
     NoisyRoom(Arc<Rooms>, f32, Arc<Noises>, f32),
     /// Through a telephone line.
     Telephone,
-    /// With an active speech level of so many dBFS, in 16 bits.
+    /// At this active speech level in dBFS, rounded to 16 bits.
     Level(f32),
 }
 
@@ -52,7 +52,7 @@ pub enum NoiseError {
 }
 
 impl Noises {
-    /// The recordings in `folder`, sorted by name; `seed` and the name of what is mixed choose the place.
+    /// Reads the recordings in `folder`, sorted by name. `seed` and the name of a clip choose which part is mixed in.
     pub fn read(folder: &Path, seed: u64) -> Result<Self, NoiseError> {
         let mut beds = Vec::new();
         for path in audio_files(folder)? {

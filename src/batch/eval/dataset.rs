@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::table::{Table, TableError};
 use crate::features::SAMPLE_RATE;
 
-/// Recordings to evaluate on.
+/// A folder of recordings with tables of what is said in them.
 #[derive(Debug)]
 pub struct Dataset {
     /// Folder of the takes.
@@ -29,7 +29,7 @@ pub struct Recording {
 /// Something said, or another sound.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// Where, in samples at 16 kHz.
+    /// The range, in samples at 16 kHz from the beginning.
     pub samples: Range<u64>,
     /// Whether it should be accepted.
     pub accept: bool,
@@ -49,7 +49,7 @@ pub enum DatasetError {
     /// A table without its recording.
     #[error("{0}: no recording of this name ending in .flac or .wav beside it")]
     NoRecording(PathBuf),
-    /// A table that is none.
+    /// The table cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
     /// A line of a table that cannot be used.
@@ -60,7 +60,7 @@ pub enum DatasetError {
         line: usize,
         reason: String,
     },
-    /// More than one phrase to accept, for one enrolment.
+    /// Two phrases to accept, where an enrolment has one.
     #[error(
         "{path}:{line}: {found:?} is to be accepted, and elsewhere {phrase:?}; an enrolment has one phrase"
     )]
@@ -92,7 +92,7 @@ impl Dataset {
     }
 }
 
-/// `path` and an ending; a dot in the name stays.
+/// `path` with an ending added, whatever dots its name has.
 fn suffixed(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");

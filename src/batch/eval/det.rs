@@ -8,15 +8,15 @@ const MAX_POINTS: usize = 100;
 /// The error rates at one threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// Scores from here on are accepted.
+    /// Scores at or above it are accepted.
     pub threshold: f32,
-    /// Share of the impostors accepted.
+    /// Share of the impostors that are accepted.
     pub false_alarm_rate: f64,
-    /// Share of the genuine refused.
+    /// Share of the genuine scores that are refused.
     pub miss_rate: f64,
 }
 
-/// A curve, and where on it one threshold lies.
+/// A curve, and the operating point on it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Det {
     /// At the threshold in use.

@@ -1,14 +1,14 @@
-//! Error rates of a set of decisions (terms of ISO/IEC 19795-1) and how sure they are.
+//! Error rates of a set of decisions (terms of ISO/IEC 19795-1) and their confidence intervals.
 
 use std::collections::BTreeMap;
 
-/// Samples drawn for an interval.
+/// Resamplings for an interval.
 const RESAMPLED: usize = 2_000;
-/// Share of them on each side of a 95 % interval.
+/// Share of them beyond each end of a 95 % interval.
 const TAIL: f64 = 0.025;
 
-/// Equal error rate of scores: where as large a share of `genuine` lies below a threshold as of `impostors`
-/// at or above it. `None` without one of either.
+/// The equal error rate, 0 to 1: at some threshold, the share of `genuine` scores below it equals the share of
+/// `impostors` at or above it. `None` where either is empty.
 pub fn equal_error_rate(genuine: &[f32], impostors: &[f32]) -> Option<f64> {
     if genuine.is_empty() || impostors.is_empty() {
         return None;
@@ -34,7 +34,7 @@ pub fn equal_error_rate(genuine: &[f32], impostors: &[f32]) -> Option<f64> {
     Some(best.1.max(0.0))
 }
 
-/// 95 % interval of a mean of `values`, each with its group (a speaker), by bootstrap over the groups.
+/// 95 % interval of a mean of `values`, each with its group (the owner of its task), by bootstrap over the groups.
 pub fn interval(values: &[(&str, f64)]) -> (f64, f64) {
     let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
     for (group, value) in values {

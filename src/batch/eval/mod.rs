@@ -1,4 +1,4 @@
-//! Evaluation on recordings of which is known what should be heard in them.
+//! Evaluation on recordings with known answers.
 
 pub mod chunks;
 pub mod condition;

@@ -1,4 +1,4 @@
-//! What was decided against what should have been: one token an outcome.
+//! Decisions compared with what they should be: one token for each outcome.
 
 use super::dataset::Segment;
 use crate::engine::event::Event;
@@ -6,7 +6,7 @@ use crate::engine::event::Event;
 /// The token of an outcome in which nothing is accepted.
 pub const NONE: &str = "none";
 
-/// One thing said, or one false alarm where nothing is in the table.
+/// One segment of the table, or one acceptance outside of all segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Whether it should be accepted.
@@ -15,8 +15,8 @@ pub struct Outcome {
     pub accepted: bool,
 }
 
-/// The outcomes of a recording: one a segment, in their order, then one for each acceptance that answers to
-/// no segment, or to one that had its own already.
+/// The outcomes of a recording: one for each segment, in order, then one for each acceptance that overlaps no segment
+/// or one that is accepted already.
 pub fn outcomes(segments: &[Segment], events: &[Event]) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> =
         segments.iter().map(|segment| Outcome { target: segment.accept, accepted: false }).collect();
@@ -44,7 +44,7 @@ fn overlap(segment: &Segment, heard: &Event) -> u64 {
 pub struct OutcomeRates {
     /// Share of wrong outcomes: the word error rate of one-word texts.
     pub word_error_rate: f64,
-    /// Letters to change in all texts, by letters of the true ones.
+    /// Letters to change in all texts, per letter of the true ones.
     pub character_error_rate: f64,
     /// Share of the phrases that were not accepted.
     pub miss_rate: f64,

@@ -19,7 +19,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Those of `decisions` by `rule`.
+    /// The curves of `decisions`, with the operating point of `rule`.
     pub fn of(decisions: &[Decision<'_>], rule: &Rule) -> Self {
         let scores = |wanted: &dyn Fn(&Decision<'_>) -> bool| {
             decisions.iter().filter(|one| wanted(one)).map(Decision::score).collect::<Vec<_>>()
@@ -38,13 +38,13 @@ impl Curves {
     }
 }
 
-/// What came of the trials in one condition.
+/// The results of all trials in one condition.
 #[derive(serde::Serialize)]
 pub struct Results<'a> {
     pub condition: String,
     pub rates: ErrorRates,
     pub det: Curves,
-    /// Those of a task lie together.
+    /// The decisions, task by task.
     #[serde(skip)]
     pub decisions: Vec<Decision<'a>>,
 }
@@ -89,16 +89,16 @@ impl Estimate {
     }
 }
 
-/// Where groups of phrases by length end, in seconds.
+/// Upper ends of the groups of phrases by length, in seconds.
 const LENGTHS: [f32; 4] = [0.65, 0.85, 1.2, f32::INFINITY];
 
-/// Tasks whose phrases are about as long.
+/// The rates of the tasks in one group of phrases by length.
 #[derive(Debug, serde::Serialize)]
 pub struct Length {
-    /// The phrase is shorter, in seconds; `None` for the longest.
+    /// Upper end of the group in seconds; `None` for the longest phrases.
     pub below_s: Option<f32>,
     pub tasks: usize,
-    /// Mean over these tasks, as are the others.
+    /// Score, mean over these tasks, as are the rates.
     pub score: f64,
     /// Share of the positives that were refused.
     pub miss_rate: f64,
@@ -122,9 +122,9 @@ pub struct ErrorRates {
     pub by_length: Vec<Length>,
     /// Equal error rate of the fused score.
     pub equal_error_rate: Option<f64>,
-    /// Equal error rate of the words' share of the score, on negatives of the owner's.
+    /// Equal error rate of the score of the words, with the owner's other words as negatives.
     pub phrase_equal_error_rate: Option<f64>,
-    /// Equal error rate of the voice's cosine, on negatives with the phrase.
+    /// Equal error rate of the cosine of the voice, with other voices saying the phrase as negatives.
     pub speaker_equal_error_rate: Option<f64>,
 }
 

@@ -6,11 +6,11 @@ use super::measures::{rate_bound, rate_interval};
 use crate::batch::shard::{JoinError, Shard, join};
 use crate::engine::event::Event;
 
-/// What was accepted in one recording.
+/// The false accepts in one recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     pub file: String,
-    /// Hours heard, of all profiles together.
+    /// Hours heard, times profiles.
     pub profile_hours: f64,
     /// In the order of the recording.
     pub false_accepts: Vec<Event>,
@@ -21,13 +21,13 @@ pub struct Recording {
 /// False accepts in all recordings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamsReport {
-    /// Which part of the recordings.
+    /// Which share of the recordings.
     pub shard: Shard,
     /// Whether the run was ended before all was heard.
     pub partial: bool,
     /// In the order in which they were given.
     pub recordings: Vec<Recording>,
-    /// Profiles listened for.
+    /// Number of profiles.
     pub profiles: usize,
     /// Hours heard, of all profiles together.
     pub profile_hours: f64,
@@ -44,16 +44,16 @@ pub struct StreamsReport {
     pub with_any_voice_per_hour: Option<f64>,
 }
 
-/// Results that do not belong together.
+/// Results that cannot be merged.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
-    /// Not the shards of one run.
+    /// They are not the shards of one run.
     #[error(transparent)]
     Join(#[from] JoinError),
-    /// A run that did not come to its end.
+    /// A run was interrupted.
     #[error("shard {0} was ended before it had heard everything; run it again")]
     Unfinished(Shard),
-    /// Not the same profiles.
+    /// The runs listened for different profiles.
     #[error("the shards listened for different numbers of profiles: {0} and {1}")]
     Profiles(usize, usize),
 }
@@ -94,19 +94,19 @@ impl StreamsReport {
     }
 }
 
-/// What a count says about a rate per hour.
+/// A rate of events per hour, estimated from a count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventRate {
     /// Count per hour.
     pub found: f64,
     /// The highest that would still show so few (one-sided 95 %, Poisson), per hour.
     pub most: f64,
-    /// 95 %, two-sided.
+    /// 95 % interval (two-sided, Poisson), per hour.
     pub interval: [f64; 2],
 }
 
 impl EventRate {
-    /// Those of `count` in `hours`; `None` where nothing was heard.
+    /// The rate of `count` events in `hours`; `None` where nothing was heard.
     pub fn of(count: usize, hours: f64) -> Option<Self> {
         let (low, high) = rate_interval(count);
         let rates = Self {

@@ -25,7 +25,7 @@ pub enum TableError {
 
 /// Some columns of a table.
 pub struct Table<const N: usize> {
-    /// Number of the line, counted from one, and the fields, without space around them.
+    /// The number of the line, counted from one, and its fields, trimmed.
     pub rows: Vec<(usize, [String; N])>,
 }
 
