@@ -10,12 +10,12 @@ pub mod score;
 pub mod shard;
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::audio::{AudioError, FileSource};
 use crate::engine::Engine;
 use crate::engine::event::Event;
+use crate::store::{Readers, put};
 
 /// Has `engine`, at the beginning of a stream, hear a recording to its end, or to where it breaks off. Says how
 /// many samples at 16 kHz that were.
@@ -76,11 +76,5 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let folder = made_folder(path)?;
-    // Temporary files are for their owner alone; a scorer may be somebody else.
-    let permissions = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    put(made_folder(path)?, path, bytes, true, Readers::Anybody)
 }

@@ -20,6 +20,7 @@ use access::Access;
 pub use error::StoreError;
 use key::Lock;
 pub use kind::Kind;
+pub use write::{Readers, put};
 
 use crate::profile::Profile;
 use crate::speaker::voice::Voice;

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all, for their owner alone.
+//! Files that appear whole or not at all.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -19,33 +19,59 @@ const EARLIER: &str = ".tmp";
 /// A file of that kind is written within a moment: after so long its writer is no more.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-/// Writes `bytes` to `path`, whose folder is made if missing. Without `replace` a file that is there stays, and
-/// the error is an `Io` of kind `AlreadyExists`.
+/// Who may read a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone.
+    Owner,
+    /// Whoever the umask allows.
+    Anybody,
+}
+
+/// Writes `bytes` to `path` for its owner alone; the folder is made if missing. Without `replace` a file that is
+/// there stays, and the error is an `Io` of kind `AlreadyExists`.
 pub fn whole(path: &Path, bytes: &[u8], replace: bool) -> Result<(), StoreError> {
     let failed = |source| StoreError::io(path, source);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder_failed = |source| StoreError::io(folder, source);
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(folder_failed)?;
-    match nameless(folder) {
-        Some(file) => {
-            fill(&file, bytes).map_err(failed)?;
-            place(&file, path, replace).map_err(failed)?;
-        }
-        None => named(folder, path, bytes, replace).map_err(failed)?,
-    }
+    put(folder, path, bytes, replace, Readers::Owner).map_err(failed)?;
     // The new name is only safe once the folder is on disk too.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(folder_failed)
 }
 
-/// A file without a name, of which a crash leaves nothing. Not every filesystem has such files.
-fn nameless(folder: &Path) -> Option<File> {
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR).ok().map(File::from)
+/// Writes `bytes` to `path` in `folder`, which exists. Without `replace` a file that is there stays, and the error is
+/// of kind `AlreadyExists`.
+pub fn put(folder: &Path, path: &Path, bytes: &[u8], replace: bool, readers: Readers) -> io::Result<()> {
+    match nameless(folder, readers) {
+        Some(file) => {
+            fill(&file, bytes, readers)?;
+            place(&file, path, replace)
+        }
+        None => named(folder, path, bytes, replace, readers),
+    }
 }
 
-fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
-    // The umask may have closed it further.
-    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+impl Readers {
+    fn mode(self) -> u32 {
+        match self {
+            Readers::Owner => FILE_MODE,
+            Readers::Anybody => 0o666,
+        }
+    }
+}
+
+/// A file without a name, of which a crash leaves nothing. Not every filesystem has such files.
+fn nameless(folder: &Path, readers: Readers) -> Option<File> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::open(folder, flags, Mode::from_raw_mode(readers.mode())).ok().map(File::from)
+}
+
+fn fill(mut file: &File, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    if readers == Readers::Owner {
+        // The umask may have closed it further.
+        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -67,10 +93,12 @@ fn place(file: &File, path: &Path, replace: bool) -> io::Result<()> {
     }
 }
 
-fn named(folder: &Path, path: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
+fn named(folder: &Path, path: &Path, bytes: &[u8], replace: bool, readers: Readers) -> io::Result<()> {
     let prefix = unfinished(path, "").file_name().map(ToOwned::to_owned).unwrap_or_default();
-    let file = tempfile::Builder::new().prefix(&prefix).suffix(UNFINISHED).tempfile_in(folder)?;
-    fill(file.as_file(), bytes)?;
+    let permissions = Permissions::from_mode(readers.mode());
+    let mut builder = tempfile::Builder::new();
+    let file = builder.prefix(&prefix).suffix(UNFINISHED).permissions(permissions).tempfile_in(folder)?;
+    fill(file.as_file(), bytes, readers)?;
     let placed = if replace { file.persist(path) } else { file.persist_noclobber(path) };
     placed.map(drop).map_err(|error| error.error)
 }
