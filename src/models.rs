@@ -57,12 +57,7 @@ pub struct Source {
 pub enum ModelError {
     /// A file is missing or unreadable.
     #[error("{path:?}: {source}; a model folder holds manifest.toml and the files that it names")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// The manifest is not one.
     #[error("{path:?}: not a model manifest: {source}")]
     Manifest {
@@ -76,7 +71,6 @@ pub enum ModelError {
         "{path:?}: SHA-256 is {found}, the manifest says {expected}; the file is damaged or not this model"
     )]
     Checksum {
-        /// The file.
         path: PathBuf,
         /// From the manifest.
         expected: String,
@@ -85,12 +79,7 @@ pub enum ModelError {
     },
     /// The checksum is right, the content is not a model of this kind.
     #[error("{path:?}: not a usable model: {reason}")]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    Foreign { path: PathBuf, reason: String },
     /// A cohort of another keyword encoder's vectors.
     #[error(
         "{path}: this cohort belongs to another keyword encoder than {encoder} (SHA-256 {sha256}); make one for it \

@@ -41,7 +41,7 @@ mod tests {
     use crate::engine::event::{Evidence, Reason};
 
     #[test]
-    fn a_phrase_that_woke_its_owner_is_never_told_of_a_stranger() {
+    fn a_phrase_that_woke_is_no_other_voice() {
         let rule = Rule { household: true, ..Rule::default() };
         let evidence = Evidence {
             keyword_score: 0.9,

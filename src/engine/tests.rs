@@ -4,7 +4,7 @@ use super::*;
 use crate::audio::read_clip;
 
 #[test]
-fn history_never_shifts_or_loses_the_newest_samples() {
+fn history_keeps_the_newest_samples_in_place() {
     let (keep, step) = (100usize, 7);
     let mut history = History::new(keep);
     let mut pushed = 0usize;
@@ -28,7 +28,7 @@ fn history_never_shifts_or_loses_the_newest_samples() {
 }
 
 #[test]
-fn a_minimum_never_outlives_its_window() {
+fn a_minimum_ends_with_its_window() {
     let mut window = SlidingMinimum::new(2, 3);
     let columns = [[1.0, 9.0], [5.0, 5.0], [4.0, 6.0], [7.0, 7.0], [8.0, 8.0]];
     let expected = [[1.0, 9.0], [1.0, 5.0], [1.0, 5.0], [4.0, 5.0], [4.0, 6.0]];
@@ -75,7 +75,7 @@ fn eager() -> Vad {
 }
 
 #[test]
-fn a_gate_that_closes_never_costs_a_phrase() {
+fn a_closing_gate_costs_no_phrase() {
     let room = demo("living-room.flac");
     let all = accepted(&room, None);
     let heard = accepted(&room, Some(eager()));

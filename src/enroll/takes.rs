@@ -19,7 +19,6 @@ pub enum TakesError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
         source: std::io::Error,
     },
     /// Too few recordings.
@@ -47,7 +46,6 @@ pub enum TakesError {
 
 /// A recording and its file.
 pub struct Recording {
-    /// The file.
     pub path: PathBuf,
     /// Its audio.
     pub clip: Clip,

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_sums_never_leave_their_integers() {
+    fn the_largest_sums_fit_their_integers() {
         const INPUTS: usize = 1600;
         let count = PANEL * INPUTS;
         for weights in [Weights::Int8(vec![-128; count]), Weights::F32(vec![-128.0; count])] {

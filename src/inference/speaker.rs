@@ -43,7 +43,7 @@ const SQUEEZED: usize = 64;
 /// Dense layers of each block, and their dilation in time.
 const BLOCKS: [(usize, usize); 3] = [(12, 1), (24, 2), (16, 2)];
 /// Most channels of a frame.
-const MOST: usize = 1024;
+const MAX_CHANNELS: usize = 1024;
 
 /// Frames of `channels` values, with `pad` frames of zeros on either side.
 const fn line(channels: usize, pad: usize) -> Shape {
@@ -69,7 +69,7 @@ const PLANES: [Shape; 7] = [
     plane(FBANK_BANDS / 4, WIDTH),
     Shape { kept: 2, pad: 0, ..plane(FBANK_BANDS / 8, WIDTH) },
 ];
-const DENSE: Shape = line(MOST, 0);
+const DENSE: Shape = line(MAX_CHANNELS, 0);
 const HIDDEN_LINE: Shape = line(HIDDEN, 2);
 
 /// A speaker encoder like the one that came with the program, with one or two residual blocks a stage.
@@ -123,10 +123,10 @@ impl SpeakerBuffers {
                 frames,
                 planes: PLANES.iter().map(zeros).collect(),
                 dense: zeros(&DENSE),
-                least: vec![0.0; MOST],
-                most: vec![0.0; MOST],
+                least: vec![0.0; MAX_CHANNELS],
+                most: vec![0.0; MAX_CHANNELS],
                 hidden: zeros(&HIDDEN_LINE),
-                context: vec![0.0; MOST],
+                context: vec![0.0; MAX_CHANNELS],
                 squeezed: vec![0.0; SQUEEZED],
                 mask: vec![0.0; GROWTH],
                 embedding: Vec::with_capacity(EMBEDDING),
@@ -196,7 +196,7 @@ impl WithIntegerSimd for Embed<'_> {
             conv.apply(simd, &planes[*from][..seen(*from)], (&mut output, all), scratch);
             planes[*to] = output;
         }
-        let dense = &mut dense[..frames * MOST];
+        let dense = &mut dense[..frames * MAX_CHANNELS];
         let last = PLANES.len() - 1;
         net.first.apply(simd, &planes[last][..seen(last)], (dense, frames), scratch);
         let mut channels = FIRST;
@@ -213,7 +213,7 @@ impl WithIntegerSimd for Embed<'_> {
                 layer.squeeze.apply(simd, context, (squeezed, 1), scratch);
                 layer.mask.apply(simd, squeezed, (mask, 1), scratch);
                 mask.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
-                for frame in dense.chunks_exact_mut(MOST) {
+                for frame in dense.chunks_exact_mut(MAX_CHANNELS) {
                     for (x, mask) in frame[channels..][..GROWTH].iter_mut().zip(mask.iter()) {
                         *x *= mask;
                     }
@@ -249,7 +249,7 @@ impl Clamped {
             largest = largest.max(least).max(most);
         }
         let largest = f32::from_bits(largest);
-        self.conv.quantise(dense, MOST, largest, scratch, |frame, gain, integers| {
+        self.conv.quantise(dense, MAX_CHANNELS, largest, scratch, |frame, gain, integers| {
             for ((x, to), ((low, high), scale)) in frame.iter().zip(integers).zip(limits()) {
                 *to = nearest(clamp(*x, *low, *high, *scale) * gain);
             }
@@ -263,7 +263,7 @@ fn extremes(dense: &[f32], channels: Range<usize>, least: &mut [f32], most: &mut
     let (least, most) = (&mut least[channels.clone()], &mut most[channels.clone()]);
     least.fill(f32::INFINITY);
     most.fill(f32::NEG_INFINITY);
-    for frame in dense.chunks_exact(MOST) {
+    for frame in dense.chunks_exact(MAX_CHANNELS) {
         for ((least, most), x) in least.iter_mut().zip(&mut *most).zip(&frame[channels.clone()]) {
             *least = if *x < *least { *x } else { *least };
             *most = if *x > *most { *x } else { *most };
@@ -286,13 +286,13 @@ fn mean(frames: &[f32], width: usize, means: &mut [f32]) {
 #[inline(always)]
 fn pool(dense: &[f32], statistics: &mut [f32]) {
     let (means, deviations) = statistics.split_at_mut(statistics.len() / 2);
-    mean(dense, MOST, means);
+    mean(dense, MAX_CHANNELS, means);
     deviations.fill(0.0);
-    for frame in dense.chunks_exact(MOST) {
+    for frame in dense.chunks_exact(MAX_CHANNELS) {
         for ((total, mean), x) in deviations.iter_mut().zip(means.iter()).zip(frame) {
             *total += (x - mean) * (x - mean);
         }
     }
-    let others = dense.len() / MOST - 1;
+    let others = dense.len() / MAX_CHANNELS - 1;
     deviations.iter_mut().for_each(|total| *total = (*total / others as f32).sqrt());
 }

@@ -114,7 +114,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_verdict_never_loses_its_fields_or_gains_digits() {
+    fn verdicts_keep_their_fields_and_digits() {
         let mut recorder = Recorder::default();
         let detected = recorder.record(&verdict(7, None)).unwrap();
         assert_eq!(detected.event, HookEvent::Detected);
@@ -143,7 +143,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_state_is_never_told_twice_nor_a_new_trouble_kept_back() {
+    fn each_change_of_state_is_told_once() {
         let mut recorder = Recorder::default();
         let mut told = |state| recorder.record(&status(state)).map(|record| record.fields["state"].clone());
         assert_eq!(told(State::Starting).unwrap(), "starting");

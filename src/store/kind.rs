@@ -37,7 +37,6 @@ const LATEST: u64 = 253_402_300_799;
 
 /// Something that is stored, one file each.
 pub trait Kind: Serialize + DeserializeOwned {
-    /// Its files.
     const FORMAT: Format;
     /// Ending of its files.
     const EXTENSION: &'static str;

@@ -71,7 +71,6 @@ impl Store {
 }
 
 impl<T: Kind> Store<T> {
-    /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -104,7 +103,6 @@ impl<T: Kind> Store<T> {
         Ok(names)
     }
 
-    /// Reads one.
     pub fn load(&self, name: &str) -> Result<T, StoreError> {
         let path = self.path(name)?;
         self.access.check_folder(&self.folder)?;

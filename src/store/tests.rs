@@ -52,7 +52,7 @@ fn files(store: &Store) -> Vec<String> {
 }
 
 #[test]
-fn what_was_saved_is_never_read_otherwise() {
+fn a_loaded_profile_equals_the_saved_one() {
     let (_folder, store) = store();
     assert_eq!(store.names().unwrap(), <[String; 0]>::default());
     for name in ["anna", "Jörg", "a-b_c.2", &"x".repeat(64)] {
@@ -69,7 +69,7 @@ fn what_was_saved_is_never_read_otherwise() {
 }
 
 #[test]
-fn a_name_never_leads_out_of_the_store() {
+fn names_cannot_leave_the_store() {
     let (folder, store) = store();
     let long = "x".repeat(300);
     let names = [
@@ -117,7 +117,7 @@ fn key_of(store: &Store) -> PathBuf {
 }
 
 #[test]
-fn a_store_open_to_others_is_never_used() {
+fn a_store_open_to_others_is_refused() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
     let key = key_of(&store);
@@ -150,7 +150,7 @@ fn a_store_open_to_others_is_never_used() {
 }
 
 #[test]
-fn what_belongs_to_somebody_else_is_never_used() {
+fn files_of_another_owner_are_refused() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
     let key = key_of(&store);
@@ -169,7 +169,7 @@ fn what_belongs_to_somebody_else_is_never_used() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_file_is_never_followed() {
+fn links_are_not_followed() {
     let (folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
     for place in [path, key_of(&store)] {
@@ -185,7 +185,7 @@ fn a_link_in_the_place_of_a_file_is_never_followed() {
 }
 
 #[test]
-fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
+fn damaged_and_foreign_files_are_refused() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
     let whole = fs::read(&path).unwrap();
@@ -244,7 +244,7 @@ fn a_damaged_or_foreign_file_is_never_taken_for_a_profile() {
 }
 
 #[test]
-fn what_a_file_holds_never_shows_without_its_key() {
+fn a_file_is_unreadable_without_its_key() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "a phrase of mine")).unwrap();
     let bytes = fs::read(&path).unwrap();
@@ -256,7 +256,7 @@ fn what_a_file_holds_never_shows_without_its_key() {
 }
 
 #[test]
-fn a_key_is_never_replaced_or_guessed() {
+fn a_missing_or_wrong_key_is_an_error() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
     let key = key_of(&store);
@@ -297,7 +297,7 @@ fn a_key_is_never_replaced_or_guessed() {
 }
 
 #[test]
-fn a_file_is_never_taken_for_the_one_whose_name_it_was_given() {
+fn a_file_under_another_name_is_refused() {
     let (_folder, store) = store();
     let path = store.save(&profile("anna", "x")).unwrap();
     store.save(&profile("bert", "y")).unwrap();
@@ -310,7 +310,7 @@ fn a_file_is_never_taken_for_the_one_whose_name_it_was_given() {
 }
 
 #[test]
-fn a_failed_save_never_harms_what_is_there() {
+fn a_failed_save_leaves_the_old_file() {
     let (folder, store) = store();
     let saved = profile("anna", "x");
     let path = store.save(&saved).unwrap();
@@ -330,7 +330,7 @@ fn a_failed_save_never_harms_what_is_there() {
 }
 
 #[test]
-fn a_save_never_follows_a_link_to_another_file() {
+fn saving_replaces_a_link_instead_of_its_target() {
     let (folder, store) = store();
     let elsewhere = folder.path().join("elsewhere");
     fs::write(&elsewhere, "mine").unwrap();
@@ -343,7 +343,7 @@ fn a_save_never_follows_a_link_to_another_file() {
 }
 
 #[test]
-fn removing_never_leaves_anything_or_takes_too_much() {
+fn removing_deletes_exactly_one_profile() {
     let (_folder, store) = store();
     store.save(&profile("anna", "x")).unwrap();
     store.save(&profile("bert", "x")).unwrap();
@@ -355,7 +355,7 @@ fn removing_never_leaves_anything_or_takes_too_much() {
 }
 
 #[test]
-fn an_export_never_opens_for_another_passphrase_or_changed() {
+fn an_export_opens_only_unchanged_with_its_passphrase() {
     const WORDS: &str = "five words or even more";
     let profile = profile("anna", "a phrase of mine");
     let bytes = transfer::export(&profile, WORDS).unwrap();

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::*;
 
 #[test]
-fn things_that_are_no_audio_files_are_named_for_what_they_are() {
+fn other_kinds_of_files_are_named() {
     let scratch = Scratch::new();
     let fifo = scratch.path("fifo.wav");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -45,7 +45,7 @@ fn a_permission_error_is_not_reported_as_a_broken_file() {
 }
 
 #[test]
-fn a_message_says_which_file_why_and_what_next_on_one_line() {
+fn messages_name_file_reason_and_remedy() {
     let scratch = Scratch::new();
     let error = open_error(&scratch.file("my\ntake 1.wav", b"hello")).to_string();
     assert!(error.contains(r#"my\ntake 1.wav": is neither WAV nor FLAC; convert it"#), "{error}");
@@ -81,7 +81,7 @@ fn silence_short_files_and_clipping_are_not_errors() {
 }
 
 #[test]
-fn a_file_too_long_for_memory_is_refused_as_a_clip_only() {
+fn long_files_are_streams_but_no_clips() {
     let scratch = Scratch::new();
     let path = scratch.path("long.wav");
     let data_size = 1_000_000_000;

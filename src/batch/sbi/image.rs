@@ -42,12 +42,7 @@ pub enum ImageError {
     Exists(PathBuf),
     /// The system refused.
     #[error("{path:?}: {source}")]
-    Io {
-        /// File or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// A profile cannot be copied.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -21,7 +21,6 @@ pub enum ListError {
     Enrol {
         /// Folder of the takes.
         folder: PathBuf,
-        /// Why.
         source: EnrolError,
     },
     /// No recordings anywhere.
