@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use common::daemon::{Daemon, NAME, ROOT, signal};
 use common::home::Home;
 use common::load::Load;
+use common::process::cpu_seconds;
 use common::{
     PLAIN, cut, demo_profile, enrol_by, living_room, noise, repository, seconds, small_models, takes,
     write_wav,
@@ -134,13 +135,4 @@ fn detected(bus: &zbus::Connection) -> Receiver<f64> {
     };
     std::thread::spawn(move || while latency().is_some() {});
     receiver
-}
-
-/// User and system time of all threads.
-fn cpu_seconds(process: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name in brackets may hold spaces; what follows it does not.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    (ticks(11) + ticks(12)) / 100.0
 }

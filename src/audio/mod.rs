@@ -4,11 +4,14 @@
 
 pub mod capture;
 pub mod clock;
+mod encoding;
 mod error;
 mod file;
 mod flac;
 mod foreign;
+mod pipe;
 pub mod playback;
+mod raw;
 mod resample;
 mod tags;
 mod wav;
@@ -17,9 +20,12 @@ mod wav;
 mod tests;
 
 pub use capture::{Capture, CaptureError, CaptureOptions, ChannelChoice};
+pub use encoding::Encoding;
 pub use error::{AudioError, AudioErrorKind};
 pub use file::{Clip, FileInfo, FileSource, read_clip};
 pub use foreign::is_foreign;
+pub use pipe::Pipe;
+pub use raw::{Raw, RawFormat};
 pub use resample::Resampler;
 
 use crate::features::SAMPLE_RATE;

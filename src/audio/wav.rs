@@ -6,9 +6,9 @@
 //! ITU-R BS.2088 (BW64, formerly RF64), whose `ds64` chunk holds the true size of the audio.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 
-use super::{AudioErrorKind, INPUT_RATES, MAX_CHANNELS};
+use super::{AudioErrorKind, Encoding, RawFormat};
 
 /// Frames decoded at a time, which bounds the buffers whatever a header claims.
 const BLOCK_FRAMES: u64 = 4096;
@@ -18,81 +18,87 @@ const MAX_CHUNKS: usize = 1000;
 /// 0x80000000, ffmpeg 0xFFFFFFFF), since they cannot come back to fill in the true one.
 const UNKNOWN_SIZE: u32 = 0x7FFF_0000;
 
-/// How one sample is stored, little endian.
-#[derive(Clone, Copy, Debug)]
-enum Encoding {
-    U8,
-    I16,
-    I24,
-    I32,
-    F32,
-    F64,
-}
-
-/// The `fmt ` chunk, checked.
-struct Format {
-    encoding: Encoding,
-    channels: u16,
-    rate: u32,
-}
-
 /// An open WAV file, positioned in its audio.
 pub(super) struct WavReader {
     file: BufReader<File>,
-    format: Format,
+    format: RawFormat,
     promised: u64,
     found: u64,
     left: u64,
     bytes: Vec<u8>,
 }
 
-impl WavReader {
-    /// Reads the header. `file` stands at `position`, behind the 12 bytes of the RIFF header; `riff_size` is the
-    /// size given there.
-    pub(super) fn open(file: File, mut position: u64, riff_size: u32) -> Result<Self, AudioErrorKind> {
-        let file_len = file.metadata()?.len();
-        let riff_end = position - 4 + u64::from(riff_size);
-        let mut file = BufReader::new(file);
-        let (mut format, mut long) = (None, None);
+/// What comes before the audio.
+pub(super) struct Header {
+    pub(super) format: RawFormat,
+    /// Of the audio in bytes, as it is written.
+    size: u32,
+    /// The same beyond 4 GiB.
+    long: Option<u64>,
+    /// From behind the 12 bytes to the audio, in bytes.
+    length: u64,
+}
+
+impl Header {
+    /// Reads up to the audio, from behind the 12 bytes of the RIFF header.
+    pub(super) fn read(from: &mut impl Read) -> Result<Self, AudioErrorKind> {
+        let (mut format, mut long, mut length) = (None, None, 0);
         for _ in 0..MAX_CHUNKS {
             let mut header = [0; 8];
-            file.read_exact(&mut header).map_err(no_data)?;
+            from.read_exact(&mut header).map_err(no_data)?;
             let [id @ .., s0, s1, s2, s3] = header;
             let size = u32::from_le_bytes([s0, s1, s2, s3]);
-            position += 8;
+            length += 8;
             if &id == b"data" {
                 let format = format.ok_or(AudioErrorKind::BadHeader("no format before the audio"))?;
-                let available = file_len.saturating_sub(position);
-                let unfinished = size == 0 && riff_end != file_len;
-                let unknown = size == u32::MAX || (size >= UNKNOWN_SIZE && u64::from(size) > available);
-                let size = match long {
-                    Some(long) if size == u32::MAX => long,
-                    _ if unfinished || unknown => available,
-                    _ => u64::from(size),
-                };
-                return Ok(Self::new(file, format, size, available));
+                return Ok(Self { format, size, long, length });
             }
-            let mut skip = i64::from(size) + i64::from(size % 2); // chunks start at even offsets
-            position += skip.unsigned_abs();
+            let mut skip = u64::from(size) + u64::from(size % 2); // chunks start at even offsets
+            length += skip;
             if &id == b"fmt " {
                 let mut body = [0; 40];
                 let len = body.len().min(size as usize);
-                file.read_exact(&mut body[..len]).map_err(no_data)?;
-                format = Some(Format::parse(&body, size)?);
-                skip -= len as i64;
+                from.read_exact(&mut body[..len]).map_err(no_data)?;
+                format = Some(parse(&body, size)?);
+                skip -= len as u64;
             } else if &id == b"ds64" && size >= 16 {
                 let mut body = [0; 16];
-                file.read_exact(&mut body).map_err(no_data)?;
+                from.read_exact(&mut body).map_err(no_data)?;
                 long = body.last_chunk().map(|size| u64::from_le_bytes(*size));
-                skip -= body.len() as i64;
+                skip -= body.len() as u64;
             }
-            file.seek_relative(skip)?;
+            io::copy(&mut from.take(skip), &mut io::sink())?;
         }
         Err(AudioErrorKind::BadHeader("no audio among its first 1000 chunks"))
     }
 
-    fn new(file: BufReader<File>, format: Format, size: u64, available: u64) -> Self {
-        let frame = format.frame_bytes();
+    /// Bytes of audio, if who wrote them to a pipe knew how many there would be.
+    pub(super) fn known_size(&self) -> Option<u64> {
+        Some(self.size).filter(|&size| size != 0 && size < UNKNOWN_SIZE).map(u64::from)
+    }
+}
+
+impl WavReader {
+    /// Reads the header. `file` stands at `position`, behind the 12 bytes of the RIFF header; `riff_size` is the
+    /// size given there.
+    pub(super) fn open(file: File, position: u64, riff_size: u32) -> Result<Self, AudioErrorKind> {
+        let file_len = file.metadata()?.len();
+        let riff_end = position - 4 + u64::from(riff_size);
+        let mut file = BufReader::new(file);
+        let Header { format, size, long, length } = Header::read(&mut file)?;
+        let available = file_len.saturating_sub(position + length);
+        let unfinished = size == 0 && riff_end != file_len;
+        let unknown = size == u32::MAX || (size >= UNKNOWN_SIZE && u64::from(size) > available);
+        let size = match long {
+            Some(long) if size == u32::MAX => long,
+            _ if unfinished || unknown => available,
+            _ => u64::from(size),
+        };
+        Ok(Self::new(file, format, size, available))
+    }
+
+    fn new(file: BufReader<File>, format: RawFormat, size: u64, available: u64) -> Self {
+        let frame = format.frame_bytes() as u64;
         let found = size.min(available) / frame;
         Self { file, format, promised: size / frame, found, left: found, bytes: Vec::new() }
     }
@@ -120,7 +126,7 @@ impl WavReader {
                 Ok(false)
             };
         }
-        let frame = self.format.frame_bytes();
+        let frame = self.format.frame_bytes() as u64;
         let frames = self.left.min(BLOCK_FRAMES);
         self.bytes.clear();
         let read = (&mut self.file).take(frames * frame).read_to_end(&mut self.bytes)?;
@@ -137,84 +143,38 @@ impl WavReader {
     }
 }
 
-impl Format {
-    fn parse(body: &[u8; 40], size: u32) -> Result<Self, AudioErrorKind> {
-        let u16_at = |at: usize| u16::from_le_bytes([body[at], body[at + 1]]);
-        if size < 16 {
-            return Err(AudioErrorKind::BadHeader("its format chunk is too short"));
-        }
-        let (channels, align, bits) = (u16_at(2), u16_at(12), u16_at(14));
-        let rate = u32::from_le_bytes([body[4], body[5], body[6], body[7]]);
-        // WAVE_FORMAT_EXTENSIBLE keeps the tag in the first bytes of a GUID. Its samples use the
-        // high bits of their container, so the count of valid bits changes nothing.
-        let tag = match u16_at(0) {
-            0xFFFE if size >= 40 => u16_at(24),
-            tag => tag,
-        };
-        let encoding = match (tag, bits) {
-            (1, 8) => Encoding::U8,
-            (1, 16) => Encoding::I16,
-            (1, 24) => Encoding::I24,
-            (1, 32) => Encoding::I32,
-            (3, 32) => Encoding::F32,
-            (3, 64) => Encoding::F64,
-            _ => {
-                let name = format!("WAV type {tag:#06x} with {bits} bits a sample");
-                return Err(AudioErrorKind::UnsupportedEncoding(name));
-            }
-        };
-        if !(1..=MAX_CHANNELS).contains(&channels) {
-            return Err(AudioErrorKind::UnsupportedChannels(channels));
-        }
-        if !INPUT_RATES.contains(&rate) {
-            return Err(AudioErrorKind::UnsupportedRate(rate));
-        }
-        let format = Self { encoding, channels, rate };
-        if u64::from(align) != format.frame_bytes() {
-            return Err(AudioErrorKind::BadHeader("its block size contradicts its sample format"));
-        }
-        Ok(format)
+/// The meaning of a `fmt ` chunk of this size.
+fn parse(body: &[u8; 40], size: u32) -> Result<RawFormat, AudioErrorKind> {
+    let u16_at = |at: usize| u16::from_le_bytes([body[at], body[at + 1]]);
+    if size < 16 {
+        return Err(AudioErrorKind::BadHeader("its format chunk is too short"));
     }
-
-    fn frame_bytes(&self) -> u64 {
-        u64::from(self.channels) * self.encoding.bytes()
-    }
-}
-
-impl Encoding {
-    fn bytes(self) -> u64 {
-        match self {
-            Self::U8 => 1,
-            Self::I16 => 2,
-            Self::I24 => 3,
-            Self::I32 | Self::F32 => 4,
-            Self::F64 => 8,
+    let (channels, align, bits) = (u16_at(2), u16_at(12), u16_at(14));
+    let rate = u32::from_le_bytes([body[4], body[5], body[6], body[7]]);
+    // WAVE_FORMAT_EXTENSIBLE keeps the tag in the first bytes of a GUID. Its samples use the
+    // high bits of their container, so the count of valid bits changes nothing.
+    let tag = match u16_at(0) {
+        0xFFFE if size >= 40 => u16_at(24),
+        tag => tag,
+    };
+    let encoding = match (tag, bits) {
+        (1, 8) => Encoding::U8,
+        (1, 16) => Encoding::I16,
+        (1, 24) => Encoding::I24,
+        (1, 32) => Encoding::I32,
+        (3, 32) => Encoding::F32,
+        (3, 64) => Encoding::F64,
+        _ => {
+            let name = format!("WAV type {tag:#06x} with {bits} bits a sample");
+            return Err(AudioErrorKind::UnsupportedEncoding(name));
         }
+    };
+    let format = RawFormat { encoding, rate, channels };
+    format.check()?;
+    if usize::from(align) != format.frame_bytes() {
+        return Err(AudioErrorKind::BadHeader("its block size contradicts its sample format"));
     }
-
-    /// Appends samples scaled so that full scale is 1; floats keep their value, finite or not.
-    fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
-        const I32_SCALE: f32 = 1.0 / 2_147_483_648.0;
-        match self {
-            Self::U8 => out.extend(bytes.iter().map(|&b| (f32::from(b) - 128.0) / 128.0)),
-            Self::I16 => out.extend(each(bytes, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0)),
-            Self::I24 => {
-                out.extend(each(bytes, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 * I32_SCALE));
-            }
-            Self::I32 => out.extend(each(bytes, |b| i32::from_le_bytes(b) as f32 * I32_SCALE)),
-            Self::F32 => out.extend(each(bytes, f32::from_le_bytes)),
-            // A finite f64 beyond the range of f32 has to stay finite.
-            Self::F64 => out.extend(each(bytes, |b| match f64::from_le_bytes(b) {
-                sample if sample.is_finite() => sample.clamp(-1.0, 1.0) as f32,
-                _ => f32::NAN,
-            })),
-        }
-    }
-}
-
-/// Maps each `N` bytes to a sample.
-fn each<const N: usize>(bytes: &[u8], sample: impl Fn([u8; N]) -> f32) -> impl Iterator<Item = f32> {
-    bytes.as_chunks::<N>().0.iter().map(move |&chunk| sample(chunk))
+    Ok(format)
 }
 
 fn no_data(error: std::io::Error) -> AudioErrorKind {

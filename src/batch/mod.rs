@@ -28,19 +28,28 @@ pub fn hear_until(
     engine: &mut Engine,
     recording: &Path,
     stop: impl Fn() -> bool,
-    mut sink: impl FnMut(Event),
+    sink: impl FnMut(Event),
 ) -> (u64, Result<(), AudioError>) {
-    let mut source = match FileSource::open(recording) {
-        Ok(source) => source,
-        Err(error) => return (0, Err(error)),
-    };
+    match FileSource::open(recording) {
+        Ok(mut source) => hear_blocks(engine, |samples| source.read(samples), stop, sink),
+        Err(error) => (0, Err(error)),
+    }
+}
+
+/// As [`hear_until`], whatever `next` appends: false at the end.
+pub fn hear_blocks<E>(
+    engine: &mut Engine,
+    mut next: impl FnMut(&mut Vec<f32>) -> Result<bool, E>,
+    stop: impl Fn() -> bool,
+    mut sink: impl FnMut(Event),
+) -> (u64, Result<(), E>) {
     let (mut samples, mut heard) = (Vec::new(), 0);
     let end = loop {
         if stop() {
             break Ok(());
         }
         samples.clear();
-        let more = source.read(&mut samples);
+        let more = next(&mut samples);
         heard += samples.len() as u64;
         engine.push(&samples, &mut sink);
         match more {

@@ -16,6 +16,7 @@ mod models;
 mod monitor;
 mod output;
 mod passphrase;
+mod piped;
 mod profiles;
 mod run;
 mod sbi;

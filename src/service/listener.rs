@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::ears::{Deaf, Ears};
 use super::handoff::Handoff;
-use crate::audio::capture::{Capture, CaptureError, CaptureOptions, Health};
-use crate::audio::clock;
+use crate::audio::capture::{CaptureError, CaptureOptions, Health};
+use crate::audio::{AudioErrorKind, clock};
 use crate::control::{Answer, AudioStream, CommandError};
 use crate::engine::Engine;
 use crate::engine::event::{Event, EventKind, Timing};
@@ -64,6 +65,8 @@ pub enum ListenerMessage {
         /// How the capture is doing.
         health: Health,
     },
+    /// What came on standard input has ended, or cannot be read any more for this reason.
+    Ended(Option<AudioErrorKind>),
     /// A reader was too slow.
     AudioLost {
         /// Which.
@@ -78,13 +81,14 @@ pub fn spawn(
     orders: Receiver<Order>,
     messages: Sender<ListenerMessage>,
     handoff: Handoff,
+    ears: Ears,
     ended: Sender<Infallible>,
 ) -> std::io::Result<()> {
     let listen = move || {
         let listener = Listener {
             messages,
             handoff,
-            capture: None,
+            ears,
             engine: None,
             origin: 0,
             block: Vec::new(),
@@ -103,7 +107,7 @@ struct Listener {
     messages: Sender<ListenerMessage>,
     /// Counts and dates the samples heard.
     handoff: Handoff,
-    capture: Option<Capture>,
+    ears: Ears,
     engine: Option<Box<Engine>>,
     /// Sample at which the engine's stream began.
     origin: u64,
@@ -119,7 +123,7 @@ impl Listener {
     fn run(mut self, orders: &Receiver<Order>) {
         let mut reported = Instant::now();
         loop {
-            if self.capture.is_none() {
+            if self.ears.rest(self.engine.is_some()) {
                 let Ok(order) = orders.recv() else { return };
                 self.obey(order);
             }
@@ -132,10 +136,10 @@ impl Listener {
             }
             self.listen();
             if reported.elapsed() >= PROGRESS
-                && let Some(capture) = &self.capture
+                && let Some(health) = self.ears.health()
             {
                 reported = Instant::now();
-                let (samples, health) = (self.handoff.heard(), capture.health());
+                let samples = self.handoff.heard();
                 self.tell(ListenerMessage::Progress { samples, health });
             }
         }
@@ -149,14 +153,9 @@ impl Listener {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Open(options) => {
-                // The old one first: a sound card may have but one user.
                 self.close();
-                match Capture::open(&options) {
-                    Ok(capture) => {
-                        let name = format!("{} ({})", capture.device(), capture.format());
-                        self.tell(ListenerMessage::Opened(name));
-                        self.capture = Some(capture);
-                    }
+                match self.ears.open(&options) {
+                    Ok(name) => self.tell(ListenerMessage::Opened(name)),
                     Err(error) => self.tell(ListenerMessage::Lost(error)),
                 }
             }
@@ -188,7 +187,7 @@ impl Listener {
     }
 
     fn open_audio(&mut self, owner: &str, preroll_ms: u32) -> Result<AudioStream, CommandError> {
-        if self.capture.is_none() {
+        if !self.ears.is_open() {
             return Err(CommandError::NoAudio("the microphone is muted or missing".into()));
         }
         self.handoff
@@ -197,10 +196,12 @@ impl Listener {
     }
 
     fn listen(&mut self) {
-        let Some(capture) = &mut self.capture else { return };
+        if self.ears.rest(self.engine.is_some()) {
+            return;
+        }
         self.block.clear();
-        let read = capture.read(WAIT, &mut self.block);
-        let heard_us = capture.heard_us();
+        let read = self.ears.read(WAIT, &mut self.block);
+        let heard_us = self.ears.heard_us();
         let block = std::mem::take(&mut self.block);
         let messages = &self.messages;
         self.handoff.push(&block, heard_us, |stream, samples| {
@@ -208,10 +209,17 @@ impl Listener {
         });
         self.judge(&block);
         self.block = block;
-        if let Err(error) = read {
+        if let Err(reason) = read {
+            let message = match reason {
+                Deaf::Lost(error) => ListenerMessage::Lost(error),
+                Deaf::Ended(reason) => {
+                    self.finish();
+                    ListenerMessage::Ended(reason)
+                }
+            };
             self.close();
             self.forget();
-            self.tell(ListenerMessage::Lost(error));
+            self.tell(message);
         }
     }
 
@@ -224,6 +232,18 @@ impl Listener {
         };
         let mut events = Vec::new();
         engine.push(samples, |event| events.push(event));
+        self.tell_all(events);
+    }
+
+    /// Judges what is still open at the end of all audio.
+    fn finish(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        let mut events = Vec::new();
+        engine.finish(|event| events.push(event));
+        self.tell_all(events);
+    }
+
+    fn tell_all(&mut self, events: Vec<Event>) {
         // The verdict follows a candidate at once.
         for event in events.into_iter().filter(|event| event.kind != EventKind::Candidate) {
             let event = event.shifted(self.origin);
@@ -258,7 +278,7 @@ impl Listener {
 
     /// Ends the stream: what comes next does not continue it.
     fn close(&mut self) {
-        self.capture = None;
+        self.ears.close();
         self.waiting.clear();
         if let Some(engine) = &mut self.engine {
             engine.reset();

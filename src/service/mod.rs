@@ -11,6 +11,7 @@
 
 mod backoff;
 mod claim;
+mod ears;
 pub mod enroller;
 pub mod handoff;
 mod holds;
@@ -30,7 +31,7 @@ mod signals;
 mod sinks;
 mod supervisor;
 mod systemd;
-mod watch;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,9 +39,11 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use crate::audio::capture::{CaptureOptions, ChannelChoice};
+use crate::audio::{AudioErrorKind, RawFormat};
 use crate::config::{Channel, Config, ConfigError, default_store};
 use crate::models::ModelError;
 use crate::store::Store;
+use ears::Ears;
 use handoff::Handoff;
 use supervisor::Supervisor;
 
@@ -58,6 +61,8 @@ pub struct Options {
     pub device: Option<String>,
     /// Whether events go to stdout as JSON lines.
     pub json: bool,
+    /// Listen to standard input, which holds WAV or such samples, in place of a microphone.
+    pub piped: Option<RawFormat>,
 }
 
 impl Options {
@@ -96,22 +101,26 @@ pub enum ServiceError {
     /// Another daemon is on the bus.
     #[error("another daemon runs already: stop it first, or see what it does with: wakeword status")]
     AnotherDaemon,
+    /// What came on standard input cannot be used.
+    #[error("standard input: {0}")]
+    Piped(AudioErrorKind),
     /// The listener thread ended by itself.
     #[error("the listener stopped; this is a defect of the program, please report it")]
     Listener,
 }
 
-/// Listens until a signal says to stop.
+/// Listens until a signal says to stop, or standard input ends that it listens to.
 pub fn run(options: Options) -> Result<(), ServiceError> {
     let config = Config::load(options.config.as_deref())?;
     let store = options.store(&config)?;
     let handoff = Handoff::new(config.service.preroll_s as usize);
+    let ears = Ears::new(options.piped)?;
     let (orders, taken) = bounded(64);
     let (messages, heard) = bounded(256);
     let supervisor = Supervisor::new(options, config, store, orders, heard)?;
     signals::forward(supervisor.commands())?;
     let (ended, end) = bounded(0);
-    listener::spawn(taken, messages, handoff, ended)?;
+    listener::spawn(taken, messages, handoff, ears, ended)?;
     let run = supervisor.run();
     // Nothing is ever sent: it is the end of the thread that is received.
     let _ = end.recv_timeout(LETTING_GO);

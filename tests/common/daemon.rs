@@ -105,9 +105,7 @@ impl Daemon {
 
     /// A field of the kernel's account of its memory, in MiB.
     pub fn memory_mib(&self, field: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+        super::process::memory_mib(self.id(), field)
     }
 
     /// Replaces the configuration file.

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod daemon;
 pub mod home;
 pub mod load;
+pub mod process;
 pub mod sandbox;
 #[cfg(target_arch = "x86_64")]
 pub mod sleep;

@@ -189,6 +189,10 @@ impl Supervisor {
                 }
             }
             ListenerMessage::Progress { samples, health } => self.progressed(samples, &health),
+            ListenerMessage::Ended(reason) => {
+                tracing::info!("standard input ended");
+                self.end = Some(reason.map_or(Ok(()), |kind| Err(ServiceError::Piped(kind))));
+            }
             ListenerMessage::AudioLost { stream, samples } => {
                 self.tell(Notification::AudioLost { stream, samples });
             }
