@@ -61,6 +61,8 @@ install:
 	install -D -m 755 '$(BINARY)' '$(DESTDIR)$(bin)/wakeword'
 	$(call fill,systemd/user/wakeword.service,$(lib)/systemd/user/wakeword.service)
 	$(call fill,systemd/system/wakeword.service,$(lib)/systemd/system/wakeword.service)
+	$(call fill,systemd/user/wakeword-wyoming.service,$(lib)/systemd/user/wakeword-wyoming.service)
+	$(call fill,systemd/system/wakeword-wyoming.service,$(lib)/systemd/system/wakeword-wyoming.service)
 	$(call copy,systemd/system/sysusers.conf,$(lib)/sysusers.d/wakeword.conf)
 	$(call copy,systemd/user/org.wakeword.Wakeword1.service,$(share)/dbus-1/services/org.wakeword.Wakeword1.service)
 	$(call copy,systemd/system/org.wakeword.Wakeword1.service,$(share)/dbus-1/system-services/org.wakeword.Wakeword1.service)
@@ -79,6 +81,8 @@ install:
 uninstall:
 	rm -f '$(DESTDIR)$(bin)/wakeword'
 	rm -f '$(DESTDIR)$(lib)/systemd/user/wakeword.service' '$(DESTDIR)$(lib)/systemd/system/wakeword.service'
+	rm -f '$(DESTDIR)$(lib)/systemd/user/wakeword-wyoming.service'
+	rm -f '$(DESTDIR)$(lib)/systemd/system/wakeword-wyoming.service'
 	rm -f '$(DESTDIR)$(lib)/sysusers.d/wakeword.conf'
 	rm -f '$(DESTDIR)$(share)/dbus-1/services/org.wakeword.Wakeword1.service'
 	rm -f '$(DESTDIR)$(share)/dbus-1/system-services/org.wakeword.Wakeword1.service'

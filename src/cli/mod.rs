@@ -24,6 +24,7 @@ mod source;
 mod speakers;
 mod status;
 mod which_bus;
+mod wyoming;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -92,6 +93,8 @@ enum Command {
     Status(status::Args),
     /// Follow what the running daemon says on the bus
     Monitor(monitor::Args),
+    /// Serve the enrolled phrases to Home Assistant and to satellites that stream their audio
+    Wyoming(wyoming::Args),
     /// Measure on recordings of which is known what should be heard in them
     Eval(eval::Args),
     /// Recognise lists of recordings by SpeechIO's interface
@@ -157,6 +160,7 @@ fn run(cli: Cli, takes: Option<PathBuf>) -> anyhow::Result<Outcome> {
         Command::Batch(args) => batch::run(&context()?, args),
         Command::Eval(args) => eval::run(&context()?, &args, takes.as_deref()),
         Command::Sbi(args) => sbi::run(&context()?, args),
+        Command::Wyoming(args) => wyoming::run(&context()?, args),
         Command::Run(args) => run::run(cli.config, cli.store, args),
         Command::Doctor(args) => doctor::run(cli.config.as_deref(), cli.store, args),
         Command::Devices(args) => devices::run(args),

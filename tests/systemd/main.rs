@@ -30,6 +30,9 @@ use tempfile::TempDir;
 use wakeword::store::Store;
 
 const NAME: &str = "org.wakeword.Wakeword1";
+/// For whom there are units, which these are, and how each starts the program.
+const OWNERS: [&str; 2] = ["user", "system"];
+const UNITS: [(&str, &str); 2] = [("wakeword", "run"), ("wakeword-wyoming", "wyoming")];
 
 fn make(target: &str, destination: &Path) {
     let mut make = Command::new("make");
@@ -56,21 +59,24 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// A unit as systemd is to judge it: with the program where it is now.
-fn unit(of: &str, folder: &TempDir) -> PathBuf {
-    let text =
-        fs::read_to_string(installed(&format!("usr/local/lib/systemd/{of}/wakeword.service"))).unwrap();
-    let path = folder.path().join("wakeword.service");
+/// Units as systemd is to judge them: with the program where it is now.
+fn units(of: &str, folder: &TempDir) -> Vec<PathBuf> {
     let here = installed("usr/local/bin");
-    assert!(text.contains("ExecStart=/usr/local/bin/wakeword run\n"), "{text}");
-    fs::write(&path, text.replace("/usr/local/bin", here.to_str().unwrap())).unwrap();
-    path
+    let unit = |(name, command): (&str, &str)| {
+        let file = format!("{name}.service");
+        let text = fs::read_to_string(installed("usr/local/lib/systemd").join(of).join(&file)).unwrap();
+        assert!(text.contains(&format!("ExecStart=/usr/local/bin/wakeword {command}\n")), "{text}");
+        let path = folder.path().join(file);
+        fs::write(&path, text.replace("/usr/local/bin", here.to_str().unwrap())).unwrap();
+        path
+    };
+    UNITS.map(unit).into()
 }
 
 fn analyze(of: &str, arguments: &[&str]) -> Output {
     let folder = TempDir::new().unwrap();
     let mut analyze = Command::new("systemd-analyze");
-    analyze.args(arguments).arg(unit(of, &folder)).env("XDG_RUNTIME_DIR", folder.path());
+    analyze.args(arguments).args(units(of, &folder)).env("XDG_RUNTIME_DIR", folder.path());
     if of == "user" {
         analyze.arg("--user");
     }
@@ -114,7 +120,7 @@ fn every_subcommand_has_a_man_page_and_documents_are_installed() {
 
 #[test]
 fn systemd_accepts_the_units() {
-    for of in ["user", "system"] {
+    for of in OWNERS {
         let output = analyze(of, &["verify"]);
         assert!(output.status.success() && output.stderr.is_empty(), "{of}: {output:?}");
     }
@@ -122,7 +128,7 @@ fn systemd_accepts_the_units() {
 
 #[test]
 fn units_are_confined() {
-    for of in ["user", "system"] {
+    for of in OWNERS {
         // 15 stands for an exposure of 1.5 of 10.
         let output = analyze(of, &["security", "--offline=true", "--threshold=15"]);
         assert!(output.status.success(), "{of}: {}", String::from_utf8_lossy(&output.stdout));

@@ -1,11 +1,14 @@
 //! The user's unit under a real service manager, with a real bus and a microphone: nothing of the unit is
 //! changed but the watchdog's time. Needs root, or what else lets systemd run beside the machine's own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
+
+use wakeword::wyoming::frame::Frame;
 
 use super::common::daemon::enrolled;
 use super::common::home::{Home, wait_until};
@@ -44,7 +47,11 @@ impl<'a> Manager<'a> {
     }
 
     fn property(&self, name: &str) -> String {
-        self.systemctl(&["show", "wakeword", "--value", "--property", name]).trim().to_owned()
+        self.property_of("wakeword", name)
+    }
+
+    fn property_of(&self, unit: &str, name: &str) -> String {
+        self.systemctl(&["show", unit, "--value", "--property", name]).trim().to_owned()
     }
 
     #[track_caller]
@@ -111,4 +118,33 @@ fn the_service_manager_starts_reloads_and_restarts_the_daemon() {
     manager.systemctl(&["stop", "wakeword"]);
     assert_eq!(manager.property("Result"), "success");
     assert_eq!(manager.property("ExecMainStatus"), "0");
+}
+
+/// What a Wyoming server in the unit says of itself.
+fn described(address: &str) -> Frame {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"{\"type\":\"describe\"}\n").unwrap();
+    Frame::read(&mut BufReader::new(stream)).unwrap().unwrap()
+}
+
+#[test]
+fn the_wyoming_unit_serves_profiles_enrolled_while_it_runs() {
+    const UNIT: &str = "wakeword-wyoming";
+    let home = Home::bare();
+    let overrides = home.path("home/.config/systemd/user/wakeword-wyoming.service.d");
+    std::fs::create_dir_all(&overrides).unwrap();
+    let anywhere = "[Service]\nEnvironment=WAKEWORD_WYOMING_URI=tcp://127.0.0.1:0\n";
+    std::fs::write(overrides.join("port.conf"), anywhere).unwrap();
+    let Some(manager) = Manager::start(&home) else {
+        eprintln!("not tried: no service manager may run here");
+        return;
+    };
+    manager.systemctl(&["start", UNIT]);
+    let status = manager.property_of(UNIT, "StatusText");
+    let address = status.strip_prefix("listening at tcp://").unwrap();
+    assert_eq!(described(address).data["wake"][0]["models"].as_array().map(Vec::len), Some(0));
+    enrolled(&home.path("home/.local/share/wakeword/profiles"));
+    assert_eq!(described(address).data["wake"][0]["models"][0]["name"], "demo");
+    manager.systemctl(&["stop", UNIT]);
+    assert_eq!(manager.property_of(UNIT, "Result"), "success");
 }
