@@ -14,7 +14,7 @@ pub use crate::text::text;
 pub use check::Measures;
 pub use endpoint::{EndpointEvent, Endpointer};
 pub use learn::{learn, learn_listed};
-pub use near::{MAX_NEAR_WORDS, NearWordError, add_near_words, near_word};
+pub use near::{MAX_NEAR_WORDS, NEAR_WORDS, NearWordError, add_near_words, near_word};
 pub use quality::{Problem, Quality, Reason};
 pub use session::{Session, SessionState, TakeReport, test};
 

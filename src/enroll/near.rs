@@ -7,6 +7,8 @@ use crate::phrase::{Analyst, Excerpt, Signal, TakeTemplates, frames_of, phrase_s
 use crate::profile::{NearWord, Profile};
 use crate::speaker::cosine;
 
+/// Near words that are asked for.
+pub const NEAR_WORDS: usize = 2;
 /// Near words that a profile keeps: each costs time whenever something like the phrase is heard.
 pub const MAX_NEAR_WORDS: usize = 6;
 /// Keyword and cepstral score, relative to the takes, from which on both say that it is the phrase itself. Of 315

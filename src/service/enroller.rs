@@ -110,7 +110,9 @@ impl Enroller {
             Step::Done(profile) => end = Some(self.save(&profile)),
             Step::Failed(failure) => end = Some(Err(failure.into())),
             // Front ends on the bus see the level stop, and know what the next stage is.
-            Step::Ask(_) | Step::AudioLost(_) | Step::AudioBack | Step::Tested { .. } | Step::TestFailed => {}
+            Step::Ask(_) | Step::AudioLost(_) | Step::AudioBack => {}
+            // Only dialogues with tests have these.
+            Step::Tested { .. } | Step::TestFailed | Step::NearWord { .. } => {}
         };
         dialogue.begin(&mut follow);
         while !dialogue.is_over() {

@@ -344,8 +344,14 @@ fn a_guided_enrolment_never_fails_a_patient_user() {
     terminal.wait_for("a sentence without it", 1);
     home.play(&recording(&home, "stranger", cut(11.8, 15.0)));
     terminal.wait_for("  refused", 1);
+    for (number, (from, to)) in [(15.5, 17.3), (36.6, 38.4)].into_iter().enumerate() {
+        terminal.wait_for(&format!("near word {} of 2", number + 1), 1);
+        home.play(&recording(&home, &format!("near{number}"), cut(from, to)));
+        terminal.wait_for("learned: it must not wake", number + 1);
+    }
     terminal.wait_for("enrolled \"hello sunflower\" as anna: 5 takes", 1);
-    assert_eq!(Store::new(home.path("store")).load("anna").unwrap().takes.len(), 5);
+    let stored = Store::new(home.path("store")).load("anna").unwrap();
+    assert_eq!((stored.takes.len(), stored.near_words.len()), (5, 2));
     // What was kept can be learned from again; beside it the profile gets takes of another day.
     let add = || {
         let mut command = home.command(env!("CARGO_BIN_EXE_wakeword"));

@@ -38,8 +38,9 @@ Examples:
   wakeword enroll anna --add
   wakeword enroll anna --add --near hello-sunshine-1.wav hello-sunshine-2.wav
 
-Without --from it asks for five takes at the microphone, then for one more to see that it is accepted, and for \
-something else to see that it is not. \
+Without --from it asks for five takes at the microphone, then for one more to see that it is accepted, for \
+something else to see that it is not, and twice for something that sounds nearly like it, which must not wake; say \
+nothing to leave that out. \
 Where a daemon runs, it listens through that, and what is said meanwhile wakes nobody. \
 Each take is said with a moment of quiet before and after. A phrase of a second or more, of three syllables \
 or more, keeps other people and chance out best. Nothing is saved before the end; Ctrl-C leaves nothing.
@@ -47,8 +48,8 @@ or more, keeps other people and chance out best. Nothing is saved before the end
 A voice is not the same in the morning, with a cold, or from across the room: --add learns takes of another \
 day beside those of the profile, which keeps the latest fifteen.
 
-Words that sound nearly like the phrase wake a quarter of the time, in the owner's voice. Two recordings of such \
-words, given with --near, prevent most of that; other words than those are no better or worse kept out.")]
+Words that sound nearly like the phrase may wake in the owner's voice. Two recordings of such words, given with \
+--near, prevent most of that; other words than those are kept out as before.")]
 pub struct Args {
     /// Name of the profile
     name: String,
@@ -180,11 +181,12 @@ fn enrolment(
 fn added(store: &Store, before: &Profile, learned: &Profile) -> anyhow::Result<Profile> {
     let now = store.load(&before.name)?;
     anyhow::ensure!(
-        now.takes == before.takes,
+        now.takes == before.takes && now.near_words == before.near_words,
         "profile {:?} got other takes meanwhile; nothing was saved",
         before.name
     );
-    Ok(Profile { takes: learned.takes.clone(), scales: learned.scales, ..now })
+    let Profile { takes, scales, near_words, .. } = learned.clone();
+    Ok(Profile { takes, scales, near_words, ..now })
 }
 
 /// The profiles beside the one that is being made. What cannot be read does not hinder a new one.

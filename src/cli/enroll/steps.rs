@@ -54,6 +54,12 @@ pub fn show(screen: &Screen, step: &Step, (phrase, rule): (&str, &Rule), by_key:
             };
             screen.step(&json!({ "event": "test", "heard": digits::json(heard) }), &text)
         }
+        Step::NearWord { number, problem } => {
+            let text =
+                problem.map_or("  learned: it must not wake".into(), |problem| format!("  again: {problem}"));
+            let problem = problem.map(|problem| problem.to_string());
+            screen.step(&json!({ "event": "near-word", "near_word": number, "problem": problem }), &text)
+        }
         Step::TestFailed => {
             let text = "the test was not passed: it may often miss you. Enrol again in a quieter place, \
                         or with a longer phrase";
@@ -75,6 +81,12 @@ fn ask(screen: &Screen, prompt: Prompt, phrase: &str, by_key: bool) -> io::Resul
         Prompt::OtherSentence => {
             (json!({ "event": "ask-other" }), "test: now say a sentence without it".into())
         }
+        Prompt::NearWord { number, of } => (
+            json!({ "event": "ask-near", "near_word": number, "of": of, "phrase": phrase }),
+            format!(
+                "near word {number} of {of}: say something that sounds nearly like {phrase:?}, or nothing"
+            ),
+        ),
     };
     let keys = if by_key { "; press Enter before and after it" } else { "" };
     screen.step(&line, &format!("{text}{keys}"))

@@ -15,7 +15,7 @@ pub use stage::Enrolment;
 pub use step::{Failure, Input, Learned, Prompt, Step};
 
 use self::stage::{Progress, Stage};
-use self::stages::{Learn, OtherSentence, Takes, TestPhrase};
+use self::stages::{Learn, NearWords, OtherSentence, Takes, TestPhrase};
 use super::endpoint::{EndpointEvent, Endpointer};
 use super::quality::Quality;
 use crate::features::SAMPLE_RATE;
@@ -46,12 +46,13 @@ pub struct Dialogue {
 }
 
 impl Dialogue {
-    /// A dialogue that ends with the profile of `enrolment`, after tests of it if `tested`.
+    /// A dialogue that ends with the profile of `enrolment`, after tests of it and near words if `tested`.
     pub fn new(enrolment: Enrolment, limits: Quality, segmentation: Segmentation, tested: bool) -> Self {
         let mut plan: VecDeque<Box<dyn Stage>> = VecDeque::from([Box::new(Takes) as _, Box::new(Learn) as _]);
         if tested {
             plan.push_back(Box::new(TestPhrase::new(limits.dialogue.attempts)));
             plan.push_back(Box::new(OtherSentence));
+            plan.push_back(Box::new(NearWords::new(&limits)));
         }
         Self {
             enrolment,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::step::{Failure, Learned, Prompt, Step};
 use crate::engine::rule::Rule;
-use crate::enroll::{EnrolError, Quality, Session};
+use crate::enroll::{EnrolError, NearWordError, Quality, Session, add_near_words, near_word};
 use crate::models::Models;
 use crate::profile::Profile;
 
@@ -94,6 +94,20 @@ impl Enrolment {
             warnings: self.session.warnings(),
             duplicates: self.session.duplicates(&self.others),
         })
+    }
+
+    /// Adds the near word in `said` to the profile, unless it is none.
+    pub(super) fn teach(
+        &mut self,
+        limits: &Quality,
+        said: &[f32],
+    ) -> Result<Result<(), NearWordError>, EnrolError> {
+        let mut profile = Profile::clone(&*self.profile()?);
+        let word = near_word(&self.models, limits, &profile, said);
+        Ok(word.map(|word| {
+            add_near_words(&mut profile, vec![word]);
+            self.learned = Some(Arc::new(profile));
+        }))
     }
 
     /// The profile that the takes give.

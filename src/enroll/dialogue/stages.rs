@@ -3,7 +3,7 @@
 use super::stage::{Enrolment, Progress, Stage};
 use super::step::{Failure, Prompt, Step};
 use crate::engine::event::Event;
-use crate::enroll::{SessionState, test};
+use crate::enroll::{NEAR_WORDS, Quality, SessionState, test};
 
 /// Takes of the phrase, until there are enough good ones.
 pub(super) struct Takes;
@@ -100,6 +100,46 @@ impl Stage for OtherSentence {
             Err(failure) => Progress::Failed(failure),
             Ok(_) => Progress::Next,
         }
+    }
+}
+
+/// Words that sound nearly like the phrase, which must not wake.
+pub(super) struct NearWords {
+    limits: Quality,
+    /// The word that is asked for, from 1.
+    number: usize,
+    attempts: usize,
+}
+
+impl NearWords {
+    /// Judges the words by `limits`.
+    pub(super) fn new(limits: &Quality) -> Self {
+        Self { limits: limits.clone(), number: 1, attempts: limits.dialogue.attempts }
+    }
+}
+
+impl Stage for NearWords {
+    fn prompt(&self, _: &Enrolment) -> Option<Prompt> {
+        Some(Prompt::NearWord { number: self.number, of: NEAR_WORDS })
+    }
+
+    fn optional(&self) -> bool {
+        true
+    }
+
+    fn advance(&mut self, enrolment: &mut Enrolment, said: &[f32], sink: &mut dyn FnMut(Step)) -> Progress {
+        if said.is_empty() {
+            return Progress::Next;
+        }
+        let heard = enrolment.teach(&self.limits, said);
+        let learned = matches!(heard, Ok(Ok(())));
+        match heard {
+            Err(error) => return Progress::Failed(error.into()),
+            Ok(heard) => sink(Step::NearWord { number: self.number, problem: heard.err() }),
+        }
+        let left = if learned { &mut self.number } else { &mut self.attempts };
+        *left = if learned { *left + 1 } else { left.saturating_sub(1) };
+        if self.number <= NEAR_WORDS && self.attempts > 0 { Progress::Again } else { Progress::Next }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::event::Event;
-use crate::enroll::{EnrolError, Problem, TakeReport};
+use crate::enroll::{EnrolError, NearWordError, Problem, TakeReport};
 use crate::profile::Profile;
 
 /// What a front end gives to a dialogue.
@@ -37,6 +37,13 @@ pub enum Prompt {
     TestPhrase,
     /// A sentence without the phrase, to see that it is not accepted.
     OtherSentence,
+    /// Something that sounds nearly like the phrase, and must not wake.
+    NearWord {
+        /// Which, from 1.
+        number: usize,
+        /// How many there will be.
+        of: usize,
+    },
 }
 
 /// A step of a dialogue.
@@ -72,6 +79,13 @@ pub enum Step {
         answered: bool,
         /// The acceptance, or the best refusal; absent if nothing like the phrase was heard.
         heard: Option<Event>,
+    },
+    /// A near word was learned, or was none.
+    NearWord {
+        /// Which, from 1.
+        number: usize,
+        /// Why it was none.
+        problem: Option<NearWordError>,
     },
     /// The phrase was not accepted at any attempt. The profile is learned all the same.
     TestFailed,

@@ -3,6 +3,7 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::audio::read_clip;
 use crate::engine::rule::Rule;
+use crate::enroll::NearWordError;
 use crate::models::Models;
 use crate::profile::Profile;
 
@@ -13,10 +14,14 @@ const PHRASE: &str = "hello sunflower";
 /// Samples of 10 ms.
 const BLOCK: usize = 160;
 
+/// A recording of the demo.
+fn demo(file: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("enroll/demo").join(file)
+}
+
 /// A take of the demo voice between two seconds of a quiet room.
 fn take(number: usize) -> Vec<f32> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("enroll/demo/enroll");
-    let clip = read_clip(&folder.join(format!("{number}.wav"))).unwrap();
+    let clip = read_clip(&demo(&format!("enroll/{number}.wav"))).unwrap();
     let mut take = room(2.0 + clip.samples.len() as f32 / 16_000.0);
     take[SAMPLE_RATE..].iter_mut().zip(&clip.samples).for_each(|(room, sample)| *room += sample);
     take
@@ -72,7 +77,8 @@ fn accepted(step: &Step) -> bool {
 
 #[test]
 fn a_dialogue_does_not_depend_on_block_sizes() {
-    let stream = [&TAKES.concat()[..], &TAKES[0], &room(13.0)].concat();
+    // At its end nobody speaks: neither another sentence nor a near word.
+    let stream = [&TAKES.concat()[..], &TAKES[0], &room(26.0)].concat();
     let all = |size| play(&mut begun(dialogue(Segmentation::Automatic, true)), &stream, size);
     let steps = all(BLOCK);
     assert_eq!(steps.iter().filter(|step| accepted(step)).count(), 5);
@@ -155,8 +161,38 @@ fn what_is_needed_cannot_be_skipped_and_tests_can() {
     assert_eq!(feed(&mut dialogue, Input::Skip), []);
     play(&mut dialogue, &TAKES.concat(), BLOCK);
     assert_eq!(feed(&mut dialogue, Input::Skip), [Step::Ask(Prompt::OtherSentence)]);
+    assert_eq!(feed(&mut dialogue, Input::Skip), [Step::Ask(Prompt::NearWord { number: 1, of: 2 })]);
     let steps = feed(&mut dialogue, Input::Skip);
     assert!(matches!(steps[..], [Step::Done(_)]), "{steps:?}");
+}
+
+#[test]
+fn near_words_are_learned_until_there_are_enough() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Manual, true));
+    let mut say = |samples: &[f32]| {
+        feed(&mut dialogue, Input::Mark);
+        play(&mut dialogue, samples, BLOCK);
+        feed(&mut dialogue, Input::Mark)
+    };
+    TAKES.iter().for_each(|take| drop(say(take)));
+    let living_room = read_clip(&demo("living-room.flac")).unwrap().samples;
+    let said = |from: f32, to: f32| {
+        living_room[(from * SAMPLE_RATE as f32) as usize..(to * SAMPLE_RATE as f32) as usize].to_vec()
+    };
+    // The test of the phrase, and another sentence.
+    say(&said(18.3, 20.0));
+    let asked = Step::Ask(Prompt::NearWord { number: 1, of: 2 });
+    assert_eq!(say(&said(45.6, 48.4)).last(), Some(&asked));
+    let own = say(&TAKES[1]);
+    assert_eq!(own, [Step::NearWord { number: 1, problem: Some(NearWordError::SamePhrase) }, asked]);
+    let sunshine = say(&said(15.5, 17.3));
+    let asked = Step::Ask(Prompt::NearWord { number: 2, of: 2 });
+    assert_eq!(sunshine, [Step::NearWord { number: 1, problem: None }, asked]);
+    let sunday = say(&said(36.6, 38.4));
+    let [Step::NearWord { number: 2, problem: None }, Step::Done(profile)] = &sunday[..] else {
+        panic!("{sunday:?}")
+    };
+    assert_eq!(profile.near_words.len(), 2);
 }
 
 #[test]
