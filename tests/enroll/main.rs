@@ -342,8 +342,8 @@ fn a_guided_enrolment_never_fails_a_patient_user() {
     home.play(&recording(&home, "phrase", cut(18.3, 20.0)));
     terminal.wait_for("accepted: score", 1);
     terminal.wait_for("a sentence without it", 1);
-    home.play(&recording(&home, "stranger", cut(11.8, 15.0)));
-    terminal.wait_for("  refused", 1);
+    terminal.wait_for("press Enter to leave it out", 2);
+    terminal.press("Enter");
     for (number, (from, to)) in [(15.5, 17.3), (36.6, 38.4)].into_iter().enumerate() {
         terminal.wait_for(&format!("near word {} of 2", number + 1), 1);
         home.play(&recording(&home, &format!("near{number}"), cut(from, to)));

@@ -1,6 +1,6 @@
 //! A dialogue at the microphone.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
@@ -38,7 +38,9 @@ pub struct Live<'a> {
     /// Whether sounds say when to speak.
     cues: bool,
     interrupt: Interrupt,
-    /// Presses of the Enter key, where takes begin and end with them.
+    /// Whether takes begin and end with the Enter key. Else it leaves out what need not be said.
+    manual: bool,
+    /// Presses of the Enter key, once they mean something.
     keys: Option<Receiver<()>>,
     block: Vec<f32>,
 }
@@ -61,6 +63,7 @@ impl<'a> Live<'a> {
             source: Some(source),
             cues: !args.no_cues && !args.json,
             interrupt,
+            manual: args.manual,
             keys: args.manual.then(keys),
             block: Vec::new(),
         })
@@ -75,8 +78,9 @@ impl<'a> Live<'a> {
         loop {
             let mut asked = false;
             for step in steps.drain(..) {
-                asked = matches!(step, Step::Ask(_));
-                if let Some(profile) = self.show(step, &phrase, rule)? {
+                asked |= matches!(step, Step::Ask(_));
+                let hint = self.key_hint(dialogue.can_skip());
+                if let Some(profile) = self.show(step, (&phrase, hint), rule)? {
                     return Ok(profile);
                 }
             }
@@ -85,15 +89,34 @@ impl<'a> Live<'a> {
                 dialogue.feed(Input::Restart, &mut |step| steps.push(step));
             }
             if self.pressed()? {
-                dialogue.feed(Input::Mark, &mut |step| steps.push(step));
+                let input = if self.manual { Input::Mark } else { Input::Skip };
+                dialogue.feed(input, &mut |step| steps.push(step));
             }
             let input = self.listen()?;
             dialogue.feed(input, &mut |step| steps.push(step));
         }
     }
 
-    /// Shows a step; the profile if it is the last.
-    fn show(&self, step: Step, phrase: &str, rule: &Rule) -> anyhow::Result<Option<Arc<Profile>>> {
+    /// What the Enter key does, to show with a prompt.
+    fn key_hint(&mut self, can_skip: bool) -> &'static str {
+        if self.manual {
+            return "; press Enter before and after it";
+        }
+        // A program in the background that reads its terminal is stopped, so nothing is read before it has to be.
+        if !can_skip || !std::io::stdin().is_terminal() {
+            return "";
+        }
+        self.keys.get_or_insert_with(keys);
+        "; press Enter to leave it out"
+    }
+
+    /// Shows a step, a prompt with `hint`; the profile if it is the last.
+    fn show(
+        &self,
+        step: Step,
+        (phrase, hint): (&str, &str),
+        rule: &Rule,
+    ) -> anyhow::Result<Option<Arc<Profile>>> {
         match &step {
             Step::Ask(_) => self.cue(Cue::Ready),
             Step::Take { report, .. } if !report.accepted => self.cue(Cue::Again),
@@ -107,7 +130,7 @@ impl<'a> Live<'a> {
                 Failure::GivenUp(attempts)
             ),
             Step::Failed(failure) => bail!("{failure}; nothing was saved"),
-            step => steps::show(self.screen, &step, (phrase, rule), self.keys.is_some())?,
+            step => steps::show(self.screen, &step, (phrase, hint), rule)?,
         }
         Ok(None)
     }
@@ -122,8 +145,10 @@ impl<'a> Live<'a> {
     fn pressed(&self) -> anyhow::Result<bool> {
         match self.keys.as_ref().map(Receiver::try_recv) {
             Some(Ok(())) => Ok(true),
-            Some(Err(TryRecvError::Disconnected)) => bail!("the input ended; nothing was saved"),
-            Some(Err(TryRecvError::Empty)) | None => Ok(false),
+            Some(Err(TryRecvError::Disconnected)) if self.manual => {
+                bail!("the input ended; nothing was saved")
+            }
+            Some(Err(_)) | None => Ok(false),
         }
     }
 

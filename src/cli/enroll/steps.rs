@@ -10,10 +10,11 @@ use wakeword::enroll::dialogue::{Learned, Prompt, Step};
 
 use super::screen::{Screen, take_line, take_text};
 
-/// Shows a step of an enrolment of `phrase`. The last steps say nothing: what follows from them is shown instead.
-pub fn show(screen: &Screen, step: &Step, (phrase, rule): (&str, &Rule), by_key: bool) -> io::Result<()> {
+/// Shows a step of an enrolment of `phrase`, and after a prompt the `hint` what keys do. The last steps say nothing: what
+/// follows from them is shown instead.
+pub fn show(screen: &Screen, step: &Step, (phrase, hint): (&str, &str), rule: &Rule) -> io::Result<()> {
     match step {
-        Step::Ask(prompt) => ask(screen, *prompt, phrase, by_key),
+        Step::Ask(prompt) => ask(screen, *prompt, phrase, hint),
         Step::Level { dbfs, speech } => screen.level(*dbfs, *speech),
         Step::Take { report, .. } => screen.step(&take_line(report), &take_text(report)),
         Step::AudioLost(reason) => {
@@ -69,7 +70,7 @@ pub fn show(screen: &Screen, step: &Step, (phrase, rule): (&str, &Rule), by_key:
     }
 }
 
-fn ask(screen: &Screen, prompt: Prompt, phrase: &str, by_key: bool) -> io::Result<()> {
+fn ask(screen: &Screen, prompt: Prompt, phrase: &str, hint: &str) -> io::Result<()> {
     let (line, text) = match prompt {
         Prompt::Take { number, of } => (
             json!({ "event": "ask", "take": number, "of": of, "phrase": phrase }),
@@ -88,8 +89,7 @@ fn ask(screen: &Screen, prompt: Prompt, phrase: &str, by_key: bool) -> io::Resul
             ),
         ),
     };
-    let keys = if by_key { "; press Enter before and after it" } else { "" };
-    screen.step(&line, &format!("{text}{keys}"))
+    screen.step(&line, &format!("{text}{hint}"))
 }
 
 /// What could be better about what was learned.

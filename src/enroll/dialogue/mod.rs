@@ -76,6 +76,11 @@ impl Dialogue {
         self.plan.is_empty()
     }
 
+    /// Whether what is asked for may be left out, by [`Input::Skip`].
+    pub fn can_skip(&self) -> bool {
+        self.plan.front().is_some_and(|stage| stage.optional())
+    }
+
     /// What is learned from.
     pub fn enrolment(&self) -> &Enrolment {
         &self.enrolment
@@ -98,7 +103,7 @@ impl Dialogue {
             Input::Restart => self.restart(),
             Input::Mark => self.mark(sink),
             Input::Skip => {
-                if self.plan.front().is_some_and(|stage| stage.optional()) {
+                if self.can_skip() {
                     self.plan.pop_front();
                     self.restart();
                     self.ask(sink);

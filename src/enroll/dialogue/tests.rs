@@ -196,6 +196,23 @@ fn near_words_are_learned_until_there_are_enough() {
 }
 
 #[test]
+fn a_sentence_without_the_phrase_is_told_as_it_was_heard() {
+    let mut dialogue = begun(self::dialogue(Segmentation::Automatic, true));
+    play(&mut dialogue, &[&TAKES.concat()[..], &TAKES[0]].concat(), BLOCK);
+    let clip = read_clip(&demo("living-room.flac")).unwrap();
+    let sentence = [&room(1.0)[..], &clip.samples[188_800..240_000], &room(2.0)].concat();
+    let steps = play(&mut dialogue, &sentence, BLOCK);
+    let [
+        Step::Tested { prompt: Prompt::OtherSentence, answered: true, heard },
+        Step::Ask(Prompt::NearWord { .. }),
+    ] = &steps[..]
+    else {
+        panic!("{steps:?}")
+    };
+    assert!(!heard.as_ref().is_some_and(|event| event.is_detected()), "{heard:?}");
+}
+
+#[test]
 fn what_was_said_before_the_prompt_is_no_answer() {
     let mut dialogue = begun(self::dialogue(Segmentation::Automatic, false));
     play(&mut dialogue, &TAKES[0][..SAMPLE_RATE * 2], BLOCK);
