@@ -11,4 +11,4 @@ mod tests;
 
 pub use outlook::{Expectation, Outlook};
 pub use point::Point;
-pub use room::{Listener, Room};
+pub use room::{Room, RoomMonitor};

@@ -44,13 +44,13 @@ impl Room {
 }
 
 /// Listens to a room as it sounds now.
-pub struct Listener {
+pub struct RoomMonitor {
     engine: Engine,
     rule: Rule,
     room: Room,
 }
 
-impl Listener {
+impl RoomMonitor {
     /// For what `profile` would make of the room.
     pub fn new(models: &Arc<Models>, profile: &Arc<Profile>, rule: &Rule) -> Self {
         Self { engine: open_engine(models, profile, rule), rule: rule.clone(), room: Room::default() }

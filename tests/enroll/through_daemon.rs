@@ -1,9 +1,11 @@
 //! Enrolment through a running daemon: by front ends on the bus, and by the program.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use wakeword::store::Store;
 
 use super::common::daemon::{Daemon, NAME};
@@ -150,4 +152,23 @@ fn the_program_never_opens_a_microphone_that_the_daemon_has() {
     drop(program);
     home.play(&recording(&home, "phrase", cut(18.3, 20.0)));
     assert_eq!(daemon.wait_for_wake()["profile"], "anna");
+}
+
+#[test]
+fn a_signal_ends_an_enrolment_through_the_daemon_by_its_number() {
+    let _alone = alone();
+    let home = Home::start();
+    let _room = room(&home);
+    let _daemon = listening(&home);
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut program = FrontEnd::start(&home, &["--no-test"]);
+        assert_eq!(program.wait_for("microphone")["device"], "that of the running daemon");
+        program.wait_for("ask");
+        kill_process(Pid::from_child(&program.child), signal).unwrap();
+        assert_eq!(program.child.wait().unwrap().code(), Some(status));
+        let mut said = String::new();
+        program.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(said, "wakeword: stopped; nothing was saved\n");
+    }
+    assert!(Store::new(home.path("store")).names().unwrap().is_empty());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use wakeword::calibrate::{Listener, Room};
+use wakeword::calibrate::{Room, RoomMonitor};
 use wakeword::engine::rule::Rule;
 use wakeword::features::SAMPLE_RATE;
 use wakeword::models::Models;
@@ -57,7 +57,7 @@ pub fn listen(
     let progress = ProgressBar::new(duration.as_secs());
     progress.set_style(output::bar("  {bar:40} {elapsed} of {msg}")?);
     progress.set_message(humantime::format_duration(duration).to_string());
-    let mut listener = Listener::new(models, profile, rule);
+    let mut monitor = RoomMonitor::new(models, profile, rule);
     let (mut heard, mut block, mut end) = (0, Vec::new(), End::Whole);
     while heard < wanted && matches!(end, End::Whole) {
         block.clear();
@@ -67,10 +67,10 @@ pub fn listen(
             end = End::Lost(reason);
         }
         heard += block.len();
-        listener.push(&block);
+        monitor.push(&block);
         progress.set_position((heard / SAMPLE_RATE) as u64);
     }
     progress.finish_and_clear();
-    listener.finish(room);
+    monitor.finish(room);
     Ok(end)
 }

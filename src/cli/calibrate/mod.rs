@@ -19,9 +19,9 @@ use super::{Context, Outcome, output};
 pub use words::plain;
 
 /// Rows of the table: every so many steps.
-const EVERY: usize = 5;
+const ROW_STEP: usize = 5;
 /// The largest target, in false wakes an hour.
-const MOST: f64 = 60.0;
+const MAX_TARGET: f64 = 60.0;
 
 /// Arguments of `calibrate`.
 #[derive(clap::Args)]
@@ -69,8 +69,8 @@ fn point(text: &str) -> Result<Point, String> {
 
 fn per_hour(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/h").unwrap_or(text).trim();
-    let rate = number.parse().ok().filter(|rate: &f64| *rate > 0.0 && *rate <= MOST);
-    rate.ok_or_else(|| format!("use false wakes an hour, above 0 and up to {MOST:.0}, such as 0.1/h"))
+    let rate = number.parse().ok().filter(|rate: &f64| *rate > 0.0 && *rate <= MAX_TARGET);
+    rate.ok_or_else(|| format!("use false wakes an hour, above 0 and up to {MAX_TARGET:.0}, such as 0.1/h"))
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
@@ -159,7 +159,7 @@ fn trade_off(outlook: &Outlook, chosen: &Expectation) -> comfy_table::Table {
     let mut table =
         output::table(&["threshold", "false wakes an hour", "calls missed", "others with the phrase", ""]);
     let points = Point::ALL.map(|point| (point, outlook.choose(point)));
-    let mut rows: Vec<Expectation> = outlook.table().into_iter().step_by(EVERY).collect();
+    let mut rows: Vec<Expectation> = outlook.table().into_iter().step_by(ROW_STEP).collect();
     rows.extend(points.iter().map(|(_, expected)| *expected));
     rows.push(*chosen);
     rows.sort_by(|a, b| a.threshold.total_cmp(&b.threshold));
