@@ -15,7 +15,7 @@ use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::Mfcc;
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, fbank};
-use wakeword::inference::{MOST_PULSES, PULSE};
+use wakeword::inference::{MAX_STEPS, STEP_FRAMES};
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
 use wakeword::keyword::encoder::KeywordEncoder;
 use wakeword::models::Models;
@@ -91,12 +91,12 @@ fn features_cepstra_10_s(bencher: Bencher<'_, '_>) {
     bencher.bench_local(move || mfcc.cepstra(speech()));
 }
 
-/// Pulses of 80 ms at a time.
-#[divan::bench(args = [1, MOST_PULSES])]
-fn keyword_encoder_10_s(bencher: Bencher<'_, '_>, pulses: usize) {
-    let (mel, mut stream) = (log_mel(), models().keyword.stream(pulses));
+/// Steps of 80 ms at a time.
+#[divan::bench(args = [1, MAX_STEPS])]
+fn keyword_encoder_10_s(bencher: Bencher<'_, '_>, steps: usize) {
+    let (mel, mut stream) = (log_mel(), models().keyword.stream(steps));
     bencher.bench_local(move || {
-        for some in mel.as_slice().chunks_exact(pulses * PULSE * logmel::BANDS) {
+        for some in mel.as_slice().chunks_exact(steps * STEP_FRAMES * logmel::BANDS) {
             black_box(stream.push(some));
         }
     });

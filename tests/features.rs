@@ -6,10 +6,11 @@ mod common;
 use common::{assert_close, cut, living_room, models, noise, reference, reference_speech, rows, seconds};
 use wakeword::features::logmel::{self, LogMel};
 use wakeword::features::mfcc::{self, Mfcc};
+use wakeword::features::samples::SampleBuffer;
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, SAMPLE_RATE, WINDOW, fbank, frame_count};
-use wakeword::inference::{PULSE, SpeakerBuffers};
-use wakeword::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
+use wakeword::inference::{STEP_FRAMES, SpeakerBuffers};
+use wakeword::keyword::encoder::{KeywordEncoder, MAX_AHEAD, Output, STEP};
 use wakeword::speaker::{SpeakerEncoder, cosine};
 
 #[test]
@@ -36,7 +37,7 @@ fn streaming_does_not_change_a_keyword_vector() {
     let mut stream = models().keyword.stream(1);
     let geometry = models().keyword.geometry();
     let mut vectors = Frames::new(geometry.dimension);
-    for block in mel.as_slice().chunks_exact(PULSE * logmel::BANDS) {
+    for block in mel.as_slice().chunks_exact(STEP_FRAMES * logmel::BANDS) {
         vectors.push(stream.push(block));
     }
     // Vector n has seen the frames 8 n - 72 .. 8 n + 4: the first whole window is that of vector 9.
@@ -52,10 +53,11 @@ fn vectors_equal_those_of_the_reference_windows() {
     assert_close(&vectors.slice(geometry.warm_up(), geometry.warm_up() + windows.rows()), &windows, 1e-3);
 }
 
-/// Vectors with their index; blocks of `VECTOR_HOP` samples where `speech` says so are encoded. `ahead` samples come
+/// Vectors with their index; steps where `speech` says so are encoded. `ahead` samples come
 /// at a time.
 fn gated(samples: &[f32], ahead: usize, speech: impl Fn(usize) -> bool) -> Vec<(usize, Vec<f32>)> {
     let mut encoder = KeywordEncoder::new(&models().keyword);
+    let mut buffer = SampleBuffer::new(encoder.needed(), MAX_AHEAD);
     let (mut next, mut vectors) = (0, Vec::new());
     let mut sink = |output: Output<'_>| match output {
         Output::Gap(index) => {
@@ -67,14 +69,15 @@ fn gated(samples: &[f32], ahead: usize, speech: impl Fn(usize) -> bool) -> Vec<(
             next += 1;
         }
     };
-    let speech = |hop: usize| speech(hop * HOP / VECTOR_HOP);
+    let speech = |hop: usize| speech(hop * HOP / STEP);
     let hops = samples.len() / HOP;
     for hop in 0..hops {
         if (hop * HOP).is_multiple_of(ahead) {
-            encoder.append(&samples[hop * HOP..(hop * HOP + ahead).min(samples.len())]);
+            buffer.append(&samples[hop * HOP..(hop * HOP + ahead).min(samples.len())]);
         }
+        assert!(buffer.advance());
         let pause = (hop..hops).find(|later| !speech(*later)).unwrap_or(hops);
-        encoder.hear(speech(hop), (pause - hop) * HOP, &mut sink);
+        encoder.hear(&buffer, speech(hop), (pause - hop) * HOP, &mut sink);
     }
     vectors
 }
@@ -87,8 +90,8 @@ fn vectors_after_a_pause_of_the_gate_are_unchanged() {
     // Short enough to be caught up on, long enough for a gap, at the beginning and for ever.
     let (short, long, late) = (20..24, 40..80, 0..60);
     for pause in [short.clone(), long, late, 30..usize::MAX] {
-        let vectors = gated(samples, HOP, |block| !pause.contains(&block));
-        assert_eq!(gated(samples, MOST_AHEAD, |block| !pause.contains(&block)), vectors, "pause {pause:?}");
+        let vectors = gated(samples, HOP, |step| !pause.contains(&step));
+        assert_eq!(gated(samples, MAX_AHEAD, |step| !pause.contains(&step)), vectors, "pause {pause:?}");
         assert!(vectors.len() <= whole.len());
         for (index, vector) in &vectors {
             assert_eq!(vector, &whole[*index].1, "vector {index}, pause {pause:?}");

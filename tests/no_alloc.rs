@@ -9,11 +9,12 @@ use wakeword::audio::ChannelChoice;
 use wakeword::audio::capture::Pcm;
 use wakeword::audio::capture::intake::Intake;
 use wakeword::features::logmel::{self, LogMel};
+use wakeword::features::samples::SampleBuffer;
 use wakeword::features::vad::Vad;
 use wakeword::features::{Frames, HOP, fbank};
 use wakeword::inference::SpeakerBuffers;
 use wakeword::keyword::bank::{BankTracker, TemplateBank};
-use wakeword::keyword::encoder::{KeywordEncoder, MOST_AHEAD, VECTOR_HOP};
+use wakeword::keyword::encoder::{KeywordEncoder, MAX_AHEAD, STEP};
 use wakeword::keyword::score::t_norm;
 use wakeword::service::handoff::Handoff;
 
@@ -75,21 +76,23 @@ fn matching_never_asks_for_memory() {
 #[test]
 fn the_keyword_encoder_never_asks_for_memory() {
     let mut encoder = KeywordEncoder::new(&models().keyword);
+    let mut buffer = SampleBuffer::new(encoder.needed(), MAX_AHEAD);
     let (room, take) = (quiet_room(seconds(5.0)), &takes()[0]);
     let mut vectors = 0;
     without_memory(|| {
         for (samples, speech) in [(&room, false), (take, true), (&room, false), (take, true)] {
-            for part in samples[..samples.len() / HOP * HOP].chunks(MOST_AHEAD) {
-                encoder.append(part);
-                for rest in (0..part.len()).step_by(HOP).rev() {
-                    encoder.hear(speech, rest, &mut |_| vectors += 1);
+            for part in samples[..samples.len() / HOP * HOP].chunks(MAX_AHEAD) {
+                buffer.append(part);
+                while buffer.advance() {
+                    encoder.hear(&buffer, speech, buffer.unheard(), &mut |_| vectors += 1);
                 }
             }
         }
-        encoder.finish(true, &mut |_| vectors += 1);
+        encoder.finish(&buffer, true, &mut |_| vectors += 1);
         encoder.reset();
+        buffer.reset();
     });
-    assert!(vectors > 2 * take.len() / VECTOR_HOP);
+    assert!(vectors > 2 * take.len() / STEP);
 }
 
 #[test]

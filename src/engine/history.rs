@@ -1,8 +1,8 @@
-//! The last seconds of audio, addressed by their place in the stream.
+//! The newest values of a stream, addressed by their place in it.
 
 use std::ops::Range;
 
-/// A window over the stream's newest samples.
+/// A window over the newest values of a stream.
 pub struct History {
     /// At most twice `keep` samples; the older half goes when it is full, so that what is kept stays
     /// contiguous without copying at every hop.

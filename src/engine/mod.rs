@@ -20,10 +20,11 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::features::samples::SampleBuffer;
 use crate::features::vad::Vad;
 use crate::features::{Frames, HOP, SAMPLE_RATE};
 use crate::keyword::bank::BankTracker;
-use crate::keyword::encoder::{KeywordEncoder, MOST_AHEAD, Output, VECTOR_HOP};
+use crate::keyword::encoder::{KeywordEncoder, MAX_AHEAD, Output, STEP};
 use crate::models::Models;
 use crate::phrase;
 use crate::profile::Profile;
@@ -51,8 +52,7 @@ const VAD_HANGOVER_S: f32 = 0.4;
 pub struct Engine {
     models: Arc<Models>,
     rule: Rule,
-    hop: Vec<f32>,
-    history: History,
+    samples: SampleBuffer,
     vad: Vad,
     encoder: KeywordEncoder,
     keywords: KeywordStage,
@@ -83,13 +83,12 @@ impl Engine {
             cohort_costs: SlidingMinimum::new(models.cohort.vectors.len(), COHORT_WINDOW),
             trackers: Vec::new(),
             vector: vec![0.0; models.keyword.geometry().dimension],
-            recent: History::new(KEPT / VECTOR_HOP * models.keyword.geometry().dimension),
+            recent: History::new(KEPT / STEP * models.keyword.geometry().dimension),
             first: 0,
             next: 0,
         };
         let mut engine = Self {
-            hop: Vec::with_capacity(HOP),
-            history: History::new(KEPT),
+            samples: SampleBuffer::new(KEPT.max(encoder.needed()), MAX_AHEAD),
             vad: Vad::new(rule.voice_gate, VAD_HANGOVER_S),
             encoder,
             keywords,
@@ -119,9 +118,9 @@ impl Engine {
             // A phrase may be twice as slow as its template.
             let longest = profile.takes.iter().map(|take| take.vectors.rows()).max();
             let vectors = 2 * longest.unwrap_or(0);
-            self.history.keep(KEPT + vectors * VECTOR_HOP);
+            self.samples.keep(KEPT + vectors * STEP);
             let dimension = self.keywords.vector.len();
-            self.keywords.recent.keep((KEPT / VECTOR_HOP + vectors) * dimension);
+            self.keywords.recent.keep((KEPT / STEP + vectors) * dimension);
             self.keywords.trackers.push(tracker);
             self.voices.push((profile.clone(), Reference::new(profile.clone())));
         }
@@ -136,25 +135,17 @@ impl Engine {
 
     /// Takes the next samples, any number, in `[-1, 1]`; `sink` gets the events they complete.
     pub fn push(&mut self, samples: &[f32], mut sink: impl FnMut(Event)) {
-        for part in samples.chunks(MOST_AHEAD) {
-            self.encoder.append(part);
-            let mut rest = part;
-            while !rest.is_empty() {
-                let (now, later) = rest.split_at(rest.len().min(HOP - self.hop.len()));
-                self.hop.extend_from_slice(now);
-                rest = later;
-                if self.hop.len() == HOP {
-                    self.step(&mut sink);
-                    self.hop.clear();
-                }
+        for part in samples.chunks(MAX_AHEAD) {
+            self.samples.append(part);
+            while self.samples.advance() {
+                self.step(&mut sink);
             }
         }
     }
 
     /// Forgets the stream: the next samples are the first of another.
     pub fn reset(&mut self) {
-        self.hop.clear();
-        self.history.reset();
+        self.samples.reset();
         self.vad.reset();
         self.encoder.reset();
         self.keywords.reset(0);
@@ -165,15 +156,15 @@ impl Engine {
     /// Ends a finite stream: what is still open is judged as if silence followed. The next samples are
     /// the first of another.
     pub fn finish(&mut self, mut sink: impl FnMut(Event)) {
-        if !self.hop.is_empty() {
-            self.encoder.append(&[0.0; HOP][self.hop.len()..]);
-            self.hop.resize(HOP, 0.0);
+        if self.samples.unheard() > 0 {
+            self.samples.append(&[0.0; HOP][self.samples.unheard()..]);
+            self.samples.advance();
             self.step(&mut sink);
         }
         let speech = self.vad.active() || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
-        self.encoder.finish(speech, &mut |output| keywords.take(models, output, &mut peaks));
+        self.encoder.finish(&self.samples, speech, &mut |output| keywords.take(models, output, &mut peaks));
         keywords.finish(&mut peaks);
         self.judge_all(peaks, &mut sink);
         self.tell_household(&mut sink);
@@ -181,13 +172,13 @@ impl Engine {
     }
 
     fn step(&mut self, sink: &mut impl FnMut(Event)) {
-        self.history.push(&self.hop);
         // A peak keeps the gate open until it has settled: its verdict cannot wait for the next speech.
-        let speech = self.vad.push(&self.hop) || self.keywords.rising();
+        let speech = self.vad.push(self.samples.hop()) || self.keywords.rising();
         let (keywords, models) = (&mut self.keywords, &self.models);
         let mut peaks = Vec::new();
         let certain = self.vad.remaining();
-        self.encoder.hear(speech, certain, &mut |output| keywords.take(models, output, &mut peaks));
+        self.encoder
+            .hear(&self.samples, speech, certain, &mut |output| keywords.take(models, output, &mut peaks));
         self.judge_all(peaks, sink);
         if !(speech && self.keywords.open()) {
             self.tell_household(sink);
@@ -196,7 +187,7 @@ impl Engine {
 
     /// What nobody's own voice said is known once the phrase is over: until then its owner may yet be heard.
     fn tell_household(&mut self, sink: &mut impl FnMut(Event)) {
-        if let Some(event) = self.household.take(self.history.end()) {
+        if let Some(event) = self.household.take(self.samples.heard()) {
             sink(event);
         }
     }
@@ -232,11 +223,11 @@ impl Engine {
     fn judge_one(&mut self, profile: usize, peak: &Peak, sink: &mut impl FnMut(Event)) -> Event {
         let (profile, reference) = &self.voices[profile];
         let seen = phrase::samples_of(peak.vectors.clone());
-        let now = self.history.end();
+        let now = self.samples.heard();
         let (start, end) = (seen.start as u64, (seen.end as u64).min(now));
         let around = phrase::SURROUNDINGS as u64;
-        let (origin, audio) = self.history.get(start.saturating_sub(around)..end + around);
-        let (_, background) = self.history.get(now.saturating_sub(BACKGROUND)..now);
+        let (origin, audio) = self.samples.get(start.saturating_sub(around)..end + around);
+        let (_, background) = self.samples.get(now.saturating_sub(BACKGROUND)..now);
         let place = |sample: u64| (sample.saturating_sub(origin) as usize).min(audio.len());
         let vectors = self.keywords.around(&peak.vectors);
         let scene = Scene { audio, background, phrase: place(start)..place(end), origin, now, vectors };

@@ -11,6 +11,7 @@ pub mod logmel;
 mod mel;
 pub mod mfcc;
 pub mod pitch;
+pub mod samples;
 mod spectrum;
 pub mod vad;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::PULSE;
+use super::STEP_FRAMES;
 
 /// Sizes of what an encoder takes and gives.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub struct Geometry {
 impl Geometry {
     /// Vectors after a gap in the input that still depend on what came before it.
     pub fn warm_up(&self) -> usize {
-        self.frames.div_ceil(PULSE).saturating_sub(1)
+        self.frames.div_ceil(STEP_FRAMES).saturating_sub(1)
     }
 }
 

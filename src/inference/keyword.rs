@@ -11,7 +11,7 @@ use super::geometry::Geometry;
 use super::network::{KeywordNetwork, KeywordStream};
 use super::onnx::{Graph, Unsupported};
 use super::rows::{Rows, Shape};
-use super::{MEL_BANDS, MOST_PULSES, PULSE};
+use super::{MAX_STEPS, MEL_BANDS, STEP_FRAMES};
 use crate::features::logmel::LogMel;
 
 /// A keyword encoder of convolutions and max-pools that do not pad time.
@@ -67,7 +67,7 @@ impl KeywordNetwork for Kernels {
     fn stream(&self, most: usize) -> Box<dyn KeywordStream> {
         let mut silent = State::new(self.0.clone(), 1);
         for _ in 0..self.0.geometry.warm_up() {
-            silent.push(&[LogMel::silence(); PULSE * MEL_BANDS]);
+            silent.push(&[LogMel::silence(); STEP_FRAMES * MEL_BANDS]);
         }
         let mut stream = Stream { state: State::new(self.0.clone(), most), silent };
         stream.reset();
@@ -85,8 +85,8 @@ fn receptive_field(layers: &[Layer]) -> usize {
 
 /// What each layer has to keep of its input, and what the last one gives.
 fn shapes(layers: &[Layer]) -> Result<(Vec<Shape>, Shape), Unsupported> {
-    let mut at = Shape { kept: 0, new: MOST_PULSES * PULSE, bands: MEL_BANDS, channels: 1, pad: 0 };
-    // After `p` pulses, `new * p - late` rows have reached the layer.
+    let mut at = Shape { kept: 0, new: MAX_STEPS * STEP_FRAMES, bands: MEL_BANDS, channels: 1, pad: 0 };
+    // After `n` steps, `new * n - late` rows have reached the layer.
     let mut late = 0;
     let mut shapes = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
@@ -106,7 +106,7 @@ fn shapes(layers: &[Layer]) -> Result<(Vec<Shape>, Shape), Unsupported> {
                 next = Shape { bands: padded - bands + 1, channels: outputs, ..at };
             }
             Layer::MaxPool { time, bands } => {
-                if !(at.new / MOST_PULSES).is_multiple_of(*time) || !at.bands.is_multiple_of(*bands) {
+                if !(at.new / MAX_STEPS).is_multiple_of(*time) || !at.bands.is_multiple_of(*bands) {
                     return Err(unsupported);
                 }
                 // Rows that wait for others of their maximum.
@@ -118,9 +118,9 @@ fn shapes(layers: &[Layer]) -> Result<(Vec<Shape>, Shape), Unsupported> {
         shapes.push(at);
         at = next;
     }
-    // One vector for each pulse, from as many pulses on as `Geometry` says of the receptive field.
-    let warm_up = receptive_field(layers).div_ceil(PULSE) - 1;
-    if (at.new, at.bands, late) == (MOST_PULSES, 1, warm_up) && !layers.is_empty() {
+    // One vector for each step, from as many steps on as `Geometry` says of the receptive field.
+    let warm_up = receptive_field(layers).div_ceil(STEP_FRAMES) - 1;
+    if (at.new, at.bands, late) == (MAX_STEPS, 1, warm_up) && !layers.is_empty() {
         Ok((shapes, Shape { kept: 0, pad: 0, ..at }))
     } else {
         Err(Unsupported::Sizes { layer: layers.len() })
@@ -144,7 +144,7 @@ impl KeywordStream for Stream {
     }
 }
 
-/// The rows that layers keep from pulse to pulse.
+/// The rows that layers keep from step to step.
 struct State {
     net: Arc<Network>,
     inputs: Vec<Rows>,
@@ -152,19 +152,19 @@ struct State {
 }
 
 impl State {
-    /// For up to `most` pulses at a time.
+    /// For up to `most` steps at a time.
     fn new(net: Arc<Network>, most: usize) -> Self {
-        let rows = |shape: &Shape| Rows::new(Shape { new: shape.new / MOST_PULSES * most, ..*shape });
+        let rows = |shape: &Shape| Rows::new(Shape { new: shape.new / MAX_STEPS * most, ..*shape });
         let inputs = net.layers.iter().map(|(_, shape)| rows(shape)).collect();
         Self { inputs, vectors: rows(&net.vectors), net }
     }
 
     fn push(&mut self, mel: &[f32]) -> &[f32] {
-        let pulses = mel.len() / (PULSE * MEL_BANDS);
+        let steps = mel.len() / (STEP_FRAMES * MEL_BANDS);
         let dimension = self.net.geometry.dimension;
         let Self { net, inputs, vectors } = self;
-        net.arch.dispatch(Push { net, inputs, vectors, mel, pulses });
-        &self.vectors.as_slice()[..pulses * dimension]
+        net.arch.dispatch(Push { net, inputs, vectors, mel, steps });
+        &self.vectors.as_slice()[..steps * dimension]
     }
 }
 
@@ -173,7 +173,7 @@ struct Push<'a> {
     inputs: &'a mut [Rows],
     vectors: &'a mut Rows,
     mel: &'a [f32],
-    pulses: usize,
+    steps: usize,
 }
 
 impl WithSimd for Push<'_> {
@@ -181,7 +181,7 @@ impl WithSimd for Push<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { net, inputs, vectors, mel, pulses } = self;
+        let Self { net, inputs, vectors, mel, steps } = self;
         let mut outputs = inputs;
         if let Some(first) = outputs.first_mut() {
             for (row, frame) in mel.chunks_exact(MEL_BANDS).enumerate() {
@@ -189,7 +189,7 @@ impl WithSimd for Push<'_> {
                 first.slice_mut(place, MEL_BANDS).copy_from_slice(frame);
             }
         }
-        let new = |shape: &Shape| shape.new / MOST_PULSES * pulses;
+        let new = |shape: &Shape| shape.new / MAX_STEPS * steps;
         for (index, (step, shape)) in net.layers.iter().enumerate() {
             let Some((input, rest)) = outputs.split_first_mut() else { return };
             let output = rest.first_mut().unwrap_or(vectors);

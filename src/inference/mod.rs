@@ -33,9 +33,9 @@ pub use network::{KeywordNetwork, KeywordStream, SpeakerNetwork};
 pub use onnx::Unsupported;
 
 /// New log-mel frames that give one keyword vector (80 ms).
-pub const PULSE: usize = 8;
-/// Most pulses that the keyword encoder takes at a time.
-pub const MOST_PULSES: usize = 4;
+pub const STEP_FRAMES: usize = 8;
+/// Most steps that the keyword encoder takes at a time.
+pub const MAX_STEPS: usize = 4;
 /// Log-mel bands of a frame.
 pub const MEL_BANDS: usize = crate::features::logmel::BANDS;
 /// Filterbank bands of the speaker encoder.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use pulp::Arch;
 
 use super::onnx::Graph;
-use super::{FBANK_BANDS, KeywordNetwork as _, MEL_BANDS, MOST_PULSES, PULSE, SpeakerNetwork as _};
+use super::{FBANK_BANDS, KeywordNetwork as _, MAX_STEPS, MEL_BANDS, STEP_FRAMES, SpeakerNetwork as _};
 use super::{Geometry, InferenceError, KeywordNet, SpeakerBuffers, SpeakerNet, keyword, limits, speaker};
 use crate::features::Frames;
 use crate::features::frames::dot;
@@ -50,12 +50,12 @@ fn archs() -> Vec<Arch> {
     archs
 }
 
-/// The vectors of the reference frames, `pulses` at a time.
-fn vectors(net: &dyn super::KeywordNetwork, pulses: usize) -> Frames {
+/// The vectors of the reference frames, `steps` at a time.
+fn vectors(net: &dyn super::KeywordNetwork, steps: usize) -> Frames {
     let mel = reference("logmel.f32", MEL_BANDS);
-    let mut stream = net.stream(pulses);
-    let mel = mel.as_slice().as_chunks::<{ PULSE * MEL_BANDS }>().0;
-    let vectors = mel.chunks(pulses).flat_map(|pulses| stream.push(pulses.as_flattened()).to_vec());
+    let mut stream = net.stream(steps);
+    let mel = mel.as_slice().as_chunks::<{ STEP_FRAMES * MEL_BANDS }>().0;
+    let vectors = mel.chunks(steps).flat_map(|steps| stream.push(steps.as_flattened()).to_vec());
     Frames::from_vec(net.geometry().dimension, vectors.collect())
 }
 
@@ -72,7 +72,7 @@ fn every_instruction_set_makes_onnx_runtimes_vectors() {
             assert_near(ours, theirs, 1e-5, &format!("{arch:?}"));
         }
         // To the last bit, whatever comes together.
-        assert!((2..=MOST_PULSES).all(|pulses| vectors(&net, pulses) == one_by_one), "{arch:?}");
+        assert!((2..=MAX_STEPS).all(|steps| vectors(&net, steps) == one_by_one), "{arch:?}");
     }
 }
 
@@ -216,8 +216,8 @@ mod other_runtime {
         let other =
             tract::KeywordGraph::new(KEYWORD.into(), &graph(KEYWORD), Some(KEYWORD_GEOMETRY)).unwrap();
         assert_eq!(other.geometry(), KEYWORD_GEOMETRY);
-        for pulses in [1, MOST_PULSES] {
-            let (ours, theirs) = (vectors(&kernels, pulses), vectors(&other, pulses));
+        for steps in [1, MAX_STEPS] {
+            let (ours, theirs) = (vectors(&kernels, steps), vectors(&other, steps));
             assert_eq!(ours.rows(), theirs.rows());
             // From the first on: both begin after silence.
             for (ours, theirs) in ours.iter().zip(theirs.iter()) {
@@ -308,11 +308,12 @@ mod other_runtime {
         );
         // One at a time or four, and after a reset, it says the same.
         let one_by_one = vectors(&*net, 1);
-        assert_eq!(vectors(&*net, MOST_PULSES), one_by_one);
+        assert_eq!(vectors(&*net, MAX_STEPS), one_by_one);
         let mut stream = net.stream(1);
-        let pulses: Vec<[f32; PULSE * MEL_BANDS]> = (1..8).map(|n| [n as f32; PULSE * MEL_BANDS]).collect();
+        let steps: Vec<[f32; STEP_FRAMES * MEL_BANDS]> =
+            (1..8).map(|n| [n as f32; STEP_FRAMES * MEL_BANDS]).collect();
         let push = |stream: &mut Box<dyn super::super::KeywordStream>| {
-            pulses.iter().flat_map(|pulse| stream.push(pulse).to_vec()).collect::<Vec<_>>()
+            steps.iter().flat_map(|step| stream.push(step).to_vec()).collect::<Vec<_>>()
         };
         let first = push(&mut stream);
         stream.reset();

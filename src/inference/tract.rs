@@ -12,7 +12,7 @@ use super::buffers::SpeakerBuffers;
 use super::geometry::Geometry;
 use super::network::{KeywordNetwork, KeywordStream, SpeakerNetwork};
 use super::onnx::{Dimension, Graph};
-use super::{FBANK_BANDS, MEL_BANDS, MOST_PULSES, PULSE};
+use super::{FBANK_BANDS, MAX_STEPS, MEL_BANDS, STEP_FRAMES};
 use crate::features::Frames;
 use crate::features::logmel::LogMel;
 
@@ -166,11 +166,11 @@ impl KeywordNetwork for KeywordGraph {
 
     fn stream(&self, most: usize) -> Box<dyn KeywordStream> {
         let Geometry { bands, dimension, .. } = self.0.geometry;
-        let frames = (self.0.geometry.warm_up() + 1) * PULSE;
+        let frames = (self.0.geometry.warm_up() + 1) * STEP_FRAMES;
         Box::new(Windows {
             graph: self.0.clone(),
             frames: vec![LogMel::silence(); frames * bands],
-            vectors: vec![0.0; most.min(MOST_PULSES) * dimension],
+            vectors: vec![0.0; most.min(MAX_STEPS) * dimension],
         })
     }
 }
@@ -178,7 +178,7 @@ impl KeywordNetwork for KeywordGraph {
 /// The frames of the window and what came of them.
 struct Windows {
     graph: Arc<WindowGraph>,
-    /// The newest last; whole pulses, so the last of them may be beyond the window.
+    /// The newest last; whole steps, so the last of them may be beyond the window.
     frames: Vec<f32>,
     vectors: Vec<f32>,
 }
@@ -186,12 +186,12 @@ struct Windows {
 impl KeywordStream for Windows {
     fn push(&mut self, mel: &[f32]) -> &[f32] {
         let Geometry { bands, frames, dimension } = self.graph.geometry;
-        let pulses = mel.chunks_exact(PULSE * bands);
-        let count = pulses.len();
-        for (pulse, vector) in pulses.zip(self.vectors[..count * dimension].chunks_exact_mut(dimension)) {
-            self.frames.copy_within(pulse.len().., 0);
-            let newest = self.frames.len() - pulse.len();
-            self.frames[newest..].copy_from_slice(pulse);
+        let steps = mel.chunks_exact(STEP_FRAMES * bands);
+        let count = steps.len();
+        for (step, vector) in steps.zip(self.vectors[..count * dimension].chunks_exact_mut(dimension)) {
+            self.frames.copy_within(step.len().., 0);
+            let newest = self.frames.len() - step.len();
+            self.frames[newest..].copy_from_slice(step);
             self.graph.apply(&self.frames[..frames * bands], vector);
         }
         &self.vectors[..count * dimension]

@@ -1,20 +1,22 @@
 //! From samples to keyword vectors, one every 80 ms.
 
 use crate::features::logmel::{LogMel, SPAN};
-use crate::features::{Frames, HOP};
-use crate::inference::{KeywordNet, KeywordStream, MEL_BANDS, MOST_PULSES, PULSE};
+use crate::features::samples::SampleBuffer;
+use crate::features::{Frames, HOP, frame_count};
+use crate::inference::{KeywordNet, KeywordStream, MAX_STEPS, MEL_BANDS, STEP_FRAMES};
 
-/// Samples between two vectors (80 ms).
-pub const VECTOR_HOP: usize = PULSE * HOP;
-/// Blocks before the gate opened that are encoded as well, so that the first phoneme is never lost.
+/// Samples of a step (80 ms): there is a vector for each.
+pub const STEP: usize = STEP_FRAMES * HOP;
+/// Steps before the gate opened that are encoded as well, so that the first phoneme is never lost.
 const PRE_ROLL: usize = 6;
-/// Blocks of silence after the end of a stream.
+/// Steps of silence after the end of a stream.
 const TAIL: usize = 4;
-const BLOCK: usize = PULSE * MEL_BANDS;
+/// Log-mel values of a step.
+const STEP_VALUES: usize = STEP_FRAMES * MEL_BANDS;
 /// Most samples that may come at a time.
-pub const MOST_AHEAD: usize = MOST_PULSES * VECTOR_HOP;
+pub const MAX_AHEAD: usize = MAX_STEPS * STEP;
 
-/// What the encoder has to say about the newest block.
+/// What the encoder has to say about the newest step.
 pub enum Output<'a> {
     /// The vectors that follow do not continue the earlier ones; the next is of this index.
     Gap(usize),
@@ -33,20 +35,11 @@ pub struct KeywordEncoder {
     dimension: usize,
     /// Vectors after a gap that are not told.
     warm_up: usize,
-    /// The samples of at least the last [`Self::kept`] blocks and the one being filled, and those that have come but
-    /// are not heard yet. Frames are made of them when somebody speaks.
-    samples: Vec<f32>,
-    /// Where in the stream the first of them is.
-    origin: usize,
-    /// Samples heard.
-    heard: usize,
-    /// Frames whose samples were heard.
-    frames: usize,
-    /// Index of the block being filled.
-    block: usize,
-    /// Index of the block that would continue what the network has seen.
+    /// Index of the step being filled.
+    step: usize,
+    /// Index of the step that would continue what the network has seen.
     next: usize,
-    /// Vectors of the blocks before it, which were encoded together.
+    /// Vectors of the steps before it, which were encoded together.
     vectors: Vec<f32>,
     /// How many of them were told.
     told: usize,
@@ -56,32 +49,26 @@ impl KeywordEncoder {
     /// A new stream.
     pub fn new(net: &KeywordNet) -> Self {
         let geometry = net.geometry();
-        let mut encoder = Self {
+        Self {
             log_mel: LogMel::default(),
-            stream: net.stream(MOST_PULSES),
+            stream: net.stream(MAX_STEPS),
             dimension: geometry.dimension,
             warm_up: geometry.warm_up(),
-            samples: Vec::new(),
-            origin: 0,
-            heard: 0,
-            frames: 0,
-            block: 0,
+            step: 0,
             next: 0,
-            vectors: Vec::with_capacity(MOST_PULSES * geometry.dimension),
+            vectors: Vec::with_capacity(MAX_STEPS * geometry.dimension),
             told: 0,
-        };
-        encoder.samples.reserve(2 * encoder.needed());
-        encoder
+        }
     }
 
-    /// Blocks of the past that opening the gate needs.
+    /// Steps of the past that opening the gate needs.
     fn kept(&self) -> usize {
         self.warm_up + PRE_ROLL
     }
 
-    /// Samples that the frames of these blocks and of the newest cover.
-    fn needed(&self) -> usize {
-        (self.kept() + 1) * VECTOR_HOP + SPAN
+    /// Heard samples that must be kept for it: frames are made of them when somebody speaks.
+    pub fn needed(&self) -> usize {
+        (self.kept() + 1) * STEP + SPAN
     }
 
     /// Vectors that were encoded and not told yet.
@@ -92,9 +79,8 @@ impl KeywordEncoder {
     /// Begins another stream. No allocation.
     pub fn reset(&mut self) {
         self.stream.reset();
-        self.samples.clear();
         self.forget_vectors();
-        (self.origin, self.heard, self.frames, self.block, self.next) = (0, 0, 0, 0, 0);
+        (self.step, self.next) = (0, 0);
     }
 
     fn forget_vectors(&mut self) {
@@ -102,54 +88,52 @@ impl KeywordEncoder {
         self.told = 0;
     }
 
-    /// Takes the next samples, at most [`MOST_AHEAD`], to be heard from [`Self::hear`] on.
-    pub fn append(&mut self, samples: &[f32]) {
-        debug_assert!(samples.len() <= MOST_AHEAD);
-        if self.samples.len() + samples.len() > 2 * self.needed() {
-            let gone = self.block.saturating_sub(self.kept()) * VECTOR_HOP - self.origin;
-            self.samples.drain(..gone);
-            self.origin += gone;
-        }
-        self.samples.extend_from_slice(samples);
-    }
-
-    /// Hears [`HOP`] of the samples. When they complete a block and `speech` is true, `sink` gets its vector, and
-    /// before it those of blocks that were passed over, back to the pre-roll.
+    /// To be called whenever a hop of `samples` was heard, from the stream's first on. When it completes a step and
+    /// `speech` is true, `sink` gets its vector, and before it those of steps that were passed over, back to the
+    /// pre-roll.
     ///
     /// `speech` must stay true until `certain` samples from here: what is there of them is encoded together, which
     /// costs less.
-    pub fn hear(&mut self, speech: bool, certain: usize, sink: &mut impl FnMut(Output<'_>)) {
-        self.heard += HOP;
-        if self.heard < self.frames * HOP + SPAN {
-            return;
-        }
-        self.frames += 1;
-        if self.frames.is_multiple_of(PULSE) {
-            let end = self.block + 1 + certain.saturating_sub(1) / VECTOR_HOP;
-            self.advance(speech, end.min(self.frames_there() / PULSE), sink);
+    pub fn hear(
+        &mut self,
+        samples: &SampleBuffer,
+        speech: bool,
+        certain: usize,
+        sink: &mut impl FnMut(Output<'_>),
+    ) {
+        let frames = frame_count(samples.heard() as usize, SPAN);
+        if frames > 0 && frames.is_multiple_of(STEP_FRAMES) {
+            let end = self.step + 1 + certain.saturating_sub(1) / STEP;
+            self.advance(samples, speech, end.min(frames_there(samples) / STEP_FRAMES), sink);
         }
     }
 
-    /// The stream has ended: encodes its last block and some silence, where a phrase that reaches the
+    /// The stream has ended: encodes its last step and some silence, where a phrase that reaches the
     /// last sample still shows.
-    pub fn finish(&mut self, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
-        let end = self.frames.div_ceil(PULSE) + TAIL;
-        while self.block < end {
-            self.advance(speech, end, sink);
+    pub fn finish(&mut self, samples: &SampleBuffer, speech: bool, sink: &mut impl FnMut(Output<'_>)) {
+        let end = frame_count(samples.heard() as usize, SPAN).div_ceil(STEP_FRAMES) + TAIL;
+        while self.step < end {
+            self.advance(samples, speech, end, sink);
         }
     }
 
-    /// The block being filled is full, or will not be. If there is speech, there is until the block `end`.
-    fn advance(&mut self, speech: bool, end: usize, sink: &mut impl FnMut(Output<'_>)) {
+    /// The step being filled is full, or will not be. If there is speech, there is until the step `end`.
+    fn advance(
+        &mut self,
+        samples: &SampleBuffer,
+        speech: bool,
+        end: usize,
+        sink: &mut impl FnMut(Output<'_>),
+    ) {
         if speech {
-            self.tell(end, sink);
+            self.tell(samples, end, sink);
         }
-        self.block += 1;
+        self.step += 1;
     }
 
-    /// Tells all vectors up to the newest block's.
-    fn tell(&mut self, end: usize, sink: &mut impl FnMut(Output<'_>)) {
-        let oldest = self.block.saturating_sub(self.kept());
+    /// Tells all vectors up to the newest step's.
+    fn tell(&mut self, samples: &SampleBuffer, end: usize, sink: &mut impl FnMut(Output<'_>)) {
+        let oldest = self.step.saturating_sub(self.kept());
         let mut warm_up = 0;
         if self.next - self.pending() < oldest {
             self.forget_vectors();
@@ -157,9 +141,9 @@ impl KeywordEncoder {
             warm_up = self.warm_up;
             sink(Output::Gap(oldest + warm_up));
         }
-        while self.next - self.pending() <= self.block {
+        while self.next - self.pending() <= self.step {
             if self.pending() == 0 {
-                self.encode(end);
+                self.encode(samples, end);
             }
             let vector = &self.vectors[self.told * self.dimension..][..self.dimension];
             self.told += 1;
@@ -171,42 +155,44 @@ impl KeywordEncoder {
         }
     }
 
-    /// Brings the network up to the block `end`, or by as much as it takes at a time. After the last frame there is
+    /// Brings the network up to the step `end`, or by as much as it takes at a time. After the last frame there is
     /// silence.
-    fn encode(&mut self, end: usize) {
-        let pulses = (end - self.next).min(MOST_PULSES);
-        let mut mel = [LogMel::silence(); MOST_PULSES * BLOCK];
-        let mel = &mut mel[..pulses * BLOCK];
-        let frames = self.next * PULSE..self.frames_there();
+    fn encode(&mut self, samples: &SampleBuffer, end: usize) {
+        let steps = (end - self.next).min(MAX_STEPS);
+        let mut mel = [LogMel::silence(); MAX_STEPS * STEP_VALUES];
+        let mel = &mut mel[..steps * STEP_VALUES];
+        let frames = self.next * STEP_FRAMES..frames_there(samples);
         for (frame, bands) in frames.zip(mel.chunks_exact_mut(MEL_BANDS)) {
-            self.log_mel.frame(&self.samples[frame * HOP - self.origin..][..SPAN], bands);
+            let start = (frame * HOP) as u64;
+            self.log_mel.frame(samples.slice(start..start + SPAN as u64), bands);
         }
         self.forget_vectors();
         self.vectors.extend_from_slice(self.stream.push(mel));
-        self.next += pulses;
-    }
-
-    /// Frames whose samples are there.
-    fn frames_there(&self) -> usize {
-        (self.origin + self.samples.len()).saturating_sub(SPAN - HOP) / HOP
+        self.next += steps;
     }
 
     /// All raw vectors of a recording: a stream of its own, with silence after it.
     pub fn recording(&mut self, samples: &[f32]) -> Frames {
         self.reset();
-        let mut vectors = Frames::with_capacity(self.dimension, samples.len() / VECTOR_HOP + TAIL + 1);
+        let mut vectors = Frames::with_capacity(self.dimension, samples.len() / STEP + TAIL + 1);
         let mut collect = |output: Output<'_>| {
             if let Output::Vector(vector) = output {
                 vectors.push(vector);
             }
         };
-        for part in samples[..samples.len() / HOP * HOP].chunks(MOST_AHEAD) {
-            self.append(part);
-            for _ in part.chunks_exact(HOP) {
-                self.hear(true, usize::MAX, &mut collect);
+        let mut buffer = SampleBuffer::new(self.needed(), MAX_AHEAD);
+        for part in samples[..samples.len() / HOP * HOP].chunks(MAX_AHEAD) {
+            buffer.append(part);
+            while buffer.advance() {
+                self.hear(&buffer, true, usize::MAX, &mut collect);
             }
         }
-        self.finish(true, &mut collect);
+        self.finish(&buffer, true, &mut collect);
         vectors
     }
+}
+
+/// Frames whose samples have come, heard or not.
+fn frames_there(samples: &SampleBuffer) -> usize {
+    frame_count(samples.appended() as usize, SPAN)
 }

@@ -22,7 +22,7 @@ pub use templates::{CepstralScore, CepstralTemplates, TakeTemplates, WordScores,
 pub use utterance::{Analyst, Excerpt, Utterance};
 
 use crate::features::{HOP, SAMPLE_RATE, WINDOW};
-use crate::keyword::encoder::VECTOR_HOP;
+use crate::keyword::encoder::STEP;
 
 /// Audio on each side of a phrase over which its cepstra are normalised, in samples (0.3 s).
 pub const SURROUNDINGS: usize = SAMPLE_RATE * 3 / 10;
@@ -33,14 +33,14 @@ const VECTOR_TAIL: usize = SAMPLE_RATE * 2 / 10;
 
 /// The keyword vectors of a stream that belong to a phrase at `samples` of it.
 pub fn vectors_of(samples: Range<usize>) -> Range<usize> {
-    let start = (samples.start + VECTOR_LEAD) / VECTOR_HOP;
-    start..(samples.end + VECTOR_TAIL).div_ceil(VECTOR_HOP).max(start + 1)
+    let start = (samples.start + VECTOR_LEAD) / STEP;
+    start..(samples.end + VECTOR_TAIL).div_ceil(STEP).max(start + 1)
 }
 
 /// Where the phrase is whose keyword vectors are `vectors`; the inverse of [`vectors_of`].
 pub fn samples_of(vectors: Range<usize>) -> Range<usize> {
-    let start = (vectors.start * VECTOR_HOP).saturating_sub(VECTOR_LEAD);
-    start..(vectors.end * VECTOR_HOP).saturating_sub(VECTOR_TAIL).max(start + VECTOR_HOP)
+    let start = (vectors.start * STEP).saturating_sub(VECTOR_LEAD);
+    start..(vectors.end * STEP).saturating_sub(VECTOR_TAIL).max(start + STEP)
 }
 
 /// The cepstral frames whose windows lie within `samples`.

@@ -3,7 +3,7 @@
 use super::Detector;
 use crate::engine::event::Event;
 use crate::features::SAMPLE_RATE;
-use crate::keyword::encoder::VECTOR_HOP;
+use crate::keyword::encoder::STEP;
 
 /// Audio before a chunk that its engine hears first, in samples (10 s): voice activity, noise level and
 /// general speech are those of the stream by then. What is said in it is the earlier chunks' to report.
@@ -65,7 +65,7 @@ impl Chunks {
             let kept_from = if start == 0 { 0 } else { start + self.stride };
             let kept_to = if last { usize::MAX } else { end - self.stride };
             // The engine's steps must fall where those of the stream fall.
-            let origin = start.saturating_sub(LEAD_IN).next_multiple_of(VECTOR_HOP);
+            let origin = start.saturating_sub(LEAD_IN).next_multiple_of(STEP);
             let mut engine = detector.engine();
             let mut keep = |event: Event| {
                 let event = event.shifted(origin as u64);
