@@ -12,7 +12,7 @@ use super::{BusKind, NAME, PATH, builder, enrollment};
 use crate::control::HandedAudio;
 
 /// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the daemon hears, and the claim on its enrolment; both end when this is dropped.
 pub struct Borrowed {
@@ -39,7 +39,7 @@ impl Borrowed {
     /// Claims the daemon's enrolment and follows what it hears from now on.
     pub fn open(kind: BusKind, address: Option<&str>) -> Result<Self, BorrowError> {
         zbus::block_on(async {
-            let connection = builder(kind, address).method_timeout(PATIENCE).build().await;
+            let connection = builder(kind, address).method_timeout(CALL_TIMEOUT).build().await;
             let Ok(connection) = connection else { return Err(BorrowError::NobodyListens) };
             let bus = DBusProxy::new(&connection).await?;
             let running = bus.name_has_owner(NAME.try_into()?).await;

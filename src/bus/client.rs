@@ -20,7 +20,7 @@ use super::{BusKind, NAME, PATH, builder, profile};
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is nothing to see.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub struct Snapshot {
 pub fn snapshot(kind: BusKind, address: Option<&str>) -> Result<Snapshot, ClientError> {
     zbus::block_on(async {
         let connection =
-            builder(kind, address).method_timeout(PATIENCE).build().await.map_err(ClientError::NoBus)?;
+            builder(kind, address).method_timeout(CALL_TIMEOUT).build().await.map_err(ClientError::NoBus)?;
         let name = BusName::try_from(NAME)?;
         if !DBusProxy::new(&connection).await?.name_has_owner(name).await? {
             return Err(ClientError::NoDaemon);
@@ -173,7 +173,7 @@ async fn follow_connection(
     address: Option<&str>,
     tell: &mut impl FnMut(Heard) -> io::Result<()>,
 ) -> zbus::Result<io::Result<()>> {
-    let connection = builder(kind, address).method_timeout(PATIENCE).build().await?;
+    let connection = builder(kind, address).method_timeout(CALL_TIMEOUT).build().await?;
     // One stream for all keeps the order between signals and changes of their sender.
     let mut messages = MessageStream::from(&connection);
     let bus = DBusProxy::new(&connection).await?;

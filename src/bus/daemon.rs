@@ -230,7 +230,7 @@ impl Daemon {
     ) -> zbus::Result<()>;
 
     /// Something like the phrase of a profile was refused; sent only if configured. Details as of `Detected`,
-    /// and reason (s): other-phrase, other-speaker, uncertain or outscored.
+    /// and reason (s): other-phrase, other-speaker, uncertain, outscored or paused.
     #[zbus(signal)]
     pub(super) async fn rejected(
         emitter: &SignalEmitter<'_>,

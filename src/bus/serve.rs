@@ -23,7 +23,7 @@ use crate::control::{BusCondition, Command, Notification};
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// A bus that takes longer to greet or to take a message is not there.
-const PATIENCE: Duration = Duration::from_secs(5);
+const BUS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves until `notifications` closes.
 pub fn run(options: &BusOptions, commands: Sender<Command>, notifications: &Receiver<Notification>) {
@@ -92,7 +92,7 @@ impl Session {
                 .serve_at(PATH, Daemon::new(queue.clone(), shared.clone()))
                 .serve_at(PATH, Enrollment::new(queue.clone(), shared.clone()))
                 .serve_at(PATH, ObjectManager)
-                .method_timeout(PATIENCE)
+                .method_timeout(BUS_TIMEOUT)
                 .build()
                 .await?;
             let watch = watch(&connection, leaving).await?;
@@ -192,7 +192,7 @@ async fn watch(connection: &Connection, leaving: Sender<String>) -> zbus::Result
 /// Gives up on what takes too long.
 async fn in_time<T>(work: impl Future<Output = zbus::Result<T>>) -> zbus::Result<T> {
     let runtime = zruntime::SharedRuntime::current()?;
-    runtime.timeout(PATIENCE, work).await.unwrap_or_else(|_| {
+    runtime.timeout(BUS_TIMEOUT, work).await.unwrap_or_else(|_| {
         Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the bus does not answer").into())
     })
 }

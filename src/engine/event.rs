@@ -128,6 +128,8 @@ pub enum Reason {
     Uncertain,
     /// Another profile fits better.
     Outscored,
+    /// It would have been detected, but the profile pauses after refusals in a row; the daemon alone says this.
+    Paused,
 }
 
 impl Reason {
@@ -138,6 +140,7 @@ impl Reason {
             Reason::OtherSpeaker => "other-speaker",
             Reason::Uncertain => "uncertain",
             Reason::Outscored => "outscored",
+            Reason::Paused => "paused",
         }
     }
 
@@ -148,6 +151,7 @@ impl Reason {
             Reason::OtherSpeaker => "other voice",
             Reason::Uncertain => "uncertain",
             Reason::Outscored => "another profile fits better",
+            Reason::Paused => "a pause after other voices",
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-const FIRST: Duration = Duration::from_millis(250);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// While somebody may be waiting for it, a returned microphone is found again within this ...
 const SOON: Duration = Duration::from_secs(1);
 /// ... for so many attempts; later ones come ever less often, down to one in half a minute.
 const SOON_ATTEMPTS: u32 = 60;
-const MOST: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Attempts that come less and less often.
 #[derive(Debug, Default)]
@@ -21,8 +21,8 @@ impl Backoff {
     pub fn failed(&mut self, now: Instant) -> Duration {
         let doubled = |from: Duration, times: u32| from.saturating_mul(1 << times.min(16));
         let wait = match self.attempts.checked_sub(SOON_ATTEMPTS) {
-            None => doubled(FIRST, self.attempts).min(SOON),
-            Some(late) => doubled(SOON, late).min(MOST),
+            None => doubled(FIRST_WAIT, self.attempts).min(SOON),
+            Some(late) => doubled(SOON, late).min(MAX_WAIT),
         };
         self.attempts = self.attempts.saturating_add(1);
         self.due = Some(now + wait);
@@ -68,10 +68,10 @@ mod tests {
             waits.push(wait);
         }
         assert!(waits.is_sorted());
-        assert_eq!((waits[0], waits[79]), (FIRST, MOST));
+        assert_eq!((waits[0], waits[79]), (FIRST_WAIT, MAX_WAIT));
         assert_eq!(waits[SOON_ATTEMPTS as usize - 1], SOON);
         backoff.succeeded();
-        assert_eq!(backoff.failed(now), FIRST);
+        assert_eq!(backoff.failed(now), FIRST_WAIT);
         backoff.hasten(now);
         assert!(backoff.take_due(now));
     }

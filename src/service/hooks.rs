@@ -80,7 +80,7 @@ mod tests {
     use crate::engine::event::Reason;
     use crate::service::record::tests::{status, verdict};
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     /// A hook that a shell runs in `folder`.
     fn shell(folder: &Path, script: &str, on: &[HookEvent]) -> HookConfig {
@@ -111,7 +111,7 @@ mod tests {
         ] {
             hooks.fire(&notification);
         }
-        hooks.finish(Instant::now() + PATIENCE);
+        hooks.finish(Instant::now() + TIMEOUT);
         let text = |name| fs::read_to_string(folder.path().join(name)).unwrap();
         assert_eq!(text("heard"), "detected 1\n");
         assert_eq!(text("all"), "state listening\ndetected 1\nrejected 2\nstate stopping\n");
@@ -132,11 +132,11 @@ mod tests {
         hooks.fire(&status(State::Listening));
         assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
         while !folder.path().join("ran").exists() {
-            assert!(begun.elapsed() < PATIENCE);
+            assert!(begun.elapsed() < TIMEOUT);
             thread::sleep(Duration::from_millis(20));
         }
         hooks.finish(Instant::now());
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < TIMEOUT);
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
                 hooks.fire(&verdict(sequence, None));
             }
             fs::write(folder.path().join("go"), "").unwrap();
-            hooks.finish(Instant::now() + PATIENCE);
+            hooks.finish(Instant::now() + TIMEOUT);
         });
         let log = fs::read_to_string(folder.path().join("log")).unwrap();
         let missed = log.split(" missed ").skip(1).filter_map(|rest| rest.split(' ').next());

@@ -68,7 +68,7 @@ mod tests {
     use crate::service::record::tests::{status, verdict};
     use std::io::{BufRead as _, BufReader};
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_line_never_lacks_its_event() {
@@ -77,7 +77,7 @@ mod tests {
         let notifications =
             [status(State::Listening), verdict(1, None), verdict(2, Some(Reason::OtherPhrase))];
         notifications.iter().for_each(|notification| lines.send(notification));
-        lines.finish(Instant::now() + PATIENCE);
+        lines.finish(Instant::now() + TIMEOUT);
         let lines: Vec<Value> = BufReader::new(reader)
             .lines()
             .map(|line| serde_json::from_str(&line.unwrap()).unwrap())

@@ -20,6 +20,7 @@ mod hooks;
 mod json;
 mod librarian;
 mod listener;
+mod lockout;
 pub mod log;
 mod microphone;
 mod orders;

@@ -468,7 +468,7 @@ fn a_supervisor_that_hangs_never_hangs_its_callers() {
     let service = Service::start(&home, false);
     let client = Client::new(&home);
     let hang = service.attention.lock().unwrap();
-    let calls: Vec<_> = (0..40)
+    let calls: Vec<_> = (0..80)
         .map(|_| {
             let client = Client::new(&home);
             thread::spawn(move || refusal(client.daemon("Reload", &())).0)

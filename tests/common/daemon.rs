@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::home::Home;
 
 /// Longest that anything of the daemon's may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub const NAME: &str = "org.wakeword.Wakeword1";
 pub const ROOT: &str = "/org/wakeword/Wakeword1";
@@ -118,7 +118,7 @@ impl Daemon {
     pub fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
-            match self.events.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
+            match self.events.recv_timeout(TIMEOUT.saturating_sub(start.elapsed())) {
                 Ok(event) => {
                     self.seen.push(event.clone());
                     if wanted(&event) {

@@ -6,7 +6,7 @@ use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use cpal::{Device, DeviceId, Host, HostId, SupportedStreamConfigRange as Range};
 
 use super::format::choose;
-use super::patience::patiently;
+use super::timeout::with_timeout;
 use super::{CaptureError, ChannelChoice, Format};
 
 /// ALSA's name for the device that the user prefers; with a sound server, for the server's.
@@ -42,7 +42,7 @@ pub struct Offer {
 /// the cards and so change with them, are left out; they can be opened by name all the same. Opens each device
 /// for a moment, to see whether it can be used.
 pub fn microphones() -> Result<Vec<Microphone>, CaptureError> {
-    patiently(DEFAULT, || Ok(listed(&host()?)?.iter().map(Source::describe).collect()))
+    with_timeout(DEFAULT, || Ok(listed(&host()?)?.iter().map(Source::describe).collect()))
 }
 
 /// A device and what it is called.

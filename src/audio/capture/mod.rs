@@ -8,10 +8,10 @@ mod error;
 mod format;
 pub mod intake;
 mod microphone;
-mod patience;
 mod pcm;
 mod realtime;
 mod timeline;
+mod timeout;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +32,7 @@ pub use realtime::Realtime;
 
 use self::intake::{Flow, Intake, Outlet};
 use self::microphone::{DEFAULT, Source};
-use self::patience::patiently;
+use self::timeout::with_timeout;
 use super::clock::{SleepWatch, monotonic_us};
 use super::{OUTPUT_RATE, Resampler};
 
@@ -100,7 +100,7 @@ impl Capture {
     /// Opens a microphone, and starts to record. Takes no longer than five seconds.
     pub fn open(options: &CaptureOptions) -> Result<Self, CaptureError> {
         let CaptureOptions { device, channel } = options.clone();
-        patiently(options.device.as_deref().unwrap_or(DEFAULT), move || {
+        with_timeout(options.device.as_deref().unwrap_or(DEFAULT), move || {
             let source = Source::find(device.as_deref())?;
             let format = source.format(channel)?;
             let pace = Pace::of(&source);

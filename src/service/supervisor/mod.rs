@@ -17,6 +17,7 @@ use super::enroller::Numbered;
 use super::holds::Holds;
 use super::librarian::{self, Job, Reading};
 use super::listener::{ListenerMessage, Order};
+use super::lockout::Lockout;
 use super::microphone::Microphone;
 use super::orders::Orders;
 use super::priority::ask_realtime_kit;
@@ -67,6 +68,7 @@ pub struct Supervisor {
     bus_behind: bool,
     holds: Holds,
     claim: Claim,
+    lockout: Lockout,
     /// What enrolments tell.
     steps: (Sender<Numbered>, Receiver<Numbered>),
     microphone: Microphone,
@@ -115,6 +117,7 @@ impl Supervisor {
             bus_behind: false,
             holds: Holds::default(),
             claim: Claim::default(),
+            lockout: Lockout::default(),
             steps: bounded(64),
             microphone: Microphone::new(),
             problems: BTreeMap::new(),
@@ -182,6 +185,11 @@ impl Supervisor {
             }
             ListenerMessage::Lost(error) => self.lost(&error),
             ListenerMessage::Event(event) => {
+                let (event, pause) = self.lockout.judge(event);
+                if pause {
+                    let profile = &event.profile;
+                    tracing::warn!(profile, "paused: the phrase was said again and again in other voices");
+                }
                 status::log(&event);
                 // Whoever enrols says the phrase again and again, and wants nothing to happen.
                 if !self.claim.taken() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::CaptureError;
 
 /// How long the sound system may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The last call that did not return in time.
 static STUCK: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
@@ -16,7 +16,7 @@ static STUCK: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
 ///
 /// A sound server that hangs keeps whoever calls it for good. There is at most one such thread: as long as it
 /// hangs, later calls fail at once.
-pub(super) fn patiently<T: Send + 'static>(
+pub(super) fn with_timeout<T: Send + 'static>(
     device: &str,
     work: impl FnOnce() -> Result<T, CaptureError> + Send + 'static,
 ) -> Result<T, CaptureError> {
@@ -32,7 +32,7 @@ pub(super) fn patiently<T: Send + 'static>(
         let _ = sender.send(quietly(work));
     });
     let thread = thread.map_err(|error| failed(error.to_string()))?;
-    receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+    receiver.recv_timeout(OPEN_TIMEOUT).unwrap_or_else(|_| {
         *stuck = Some(thread);
         Err(failed(no_answer.to_owned()))
     })
