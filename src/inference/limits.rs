@@ -140,6 +140,8 @@ impl Scan<'_> {
         let begin = at;
         let tag = self.varint(&mut at, end)?;
         let (length, integer) = match tag & 7 {
+            // No message has a field 0.
+            _ if tag >> 3 == 0 => return Err(Unsupported::Malformed(begin)),
             0 => (0, Some(self.varint(&mut at, end)?)),
             1 => (8, None),
             2 => (self.varint(&mut at, end)?, None),
