@@ -253,7 +253,7 @@ fn contradicting_labels_are_refused_and_byte_order_marks_are_not() {
     assert!(output.status.success(), "{}", stderr(&output));
     let output = score(lines(&truth) + &lines(&[(truth[0].0.clone(), !truth[0].1)]));
     assert_eq!(output.status.code(), Some(1));
-    let place = format!("P_test_labels.txt:{}: ", truth.len() + 1);
+    let place = format!("P_test_labels.txt\":{}: ", truth.len() + 1);
     assert!(stderr(&output).contains(&place) && stderr(&output).contains("the other label"), "{output:?}");
 }
 

@@ -147,9 +147,9 @@ fn write_table(heard: &Heard<'_>, detected_only: bool) -> anyhow::Result<()> {
     if heard.error.is_some() && heard.samples == 0 {
         return Ok(());
     }
-    let mut table = output::table(&[
-        "from", "to", "who", "phrase", "verdict", "score", "needed", "words", "voice", "speaker", "SNR",
-    ]);
+    // A terminal has 80 columns: JSON has the phrase too.
+    let mut table =
+        output::table(&["from", "to", "who", "verdict", "score", "words", "voice", "speaker", "SNR"]);
     for event in &heard.events {
         let (text, good) = match event.kind {
             EventKind::Candidate => continue,
@@ -162,10 +162,8 @@ fn write_table(heard: &Heard<'_>, detected_only: bool) -> anyhow::Result<()> {
             output::time(event.start).into(),
             output::time(event.end).into(),
             output::cell(&event.profile),
-            output::cell(&event.phrase),
             output::verdict(&text, good),
-            format!("{:.2}", event.score).into(),
-            format!("{:.2}", event.threshold).into(),
+            format!("{:.2}/{:.2}", event.score, event.threshold).into(),
             format!("{:.2}", evidence.keyword_score.midpoint(evidence.cepstral_score)).into(),
             evidence.speaker_score.map_or("-".into(), |score| format!("{score:.2}").into()),
             event.speaker.as_ref().map_or("-".into(), |speaker| output::cell(&speaker.name)),

@@ -202,13 +202,14 @@ mod tests {
 
     /// A field of `bytes`.
     fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-        let mut field = vec![number << 3 | 2];
-        let mut rest = bytes.len();
-        while rest >= 0x80 {
-            field.push(rest as u8 | 0x80);
-            rest >>= 7;
+        let mut field = Vec::new();
+        for mut varint in [usize::from(number) << 3 | 2, bytes.len()] {
+            while varint >= 0x80 {
+                field.push(varint as u8 | 0x80);
+                varint >>= 7;
+            }
+            field.push(varint as u8);
         }
-        field.push(rest as u8);
         field.extend_from_slice(bytes);
         field
     }

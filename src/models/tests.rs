@@ -51,7 +51,7 @@ impl Folder {
     fn refuses(&self, file: &str, part: &str) -> ModelError {
         let error = Models::load(Some(self.0.path())).err().unwrap();
         let message = error.to_string();
-        assert!(message.starts_with(self.path(file).to_str().unwrap()), "{message}");
+        assert!(message.starts_with(&format!("{:?}", self.path(file))), "{message}");
         assert!(message.contains(part), "{message}");
         error
     }

@@ -235,7 +235,8 @@ mod tests {
     #[test]
     fn what_is_no_frame_names_its_fault() {
         let long = [b"{\"type\":\"".to_vec(), vec![b'x'; 70_000]].concat();
-        let deep = format!("{{\"type\":\"x\",\"data\":{}{}}}\n", "[".repeat(30_000), "]".repeat(30_000));
+        let deep =
+            format!("{{\"type\":\"x\",\"data\":{{\"x\":{}{}}}}}\n", "[".repeat(30_000), "]".repeat(30_000));
         for (bytes, words) in [
             (&b"GET / HTTP/1.1\r\n"[..], "header"),
             (b"\n", "header"),

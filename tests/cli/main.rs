@@ -197,7 +197,8 @@ fn events_have_documented_fields_and_their_own_digits() {
     write_wav(&place.path("phrase.wav"), phrase(), PLAIN);
     let ran = place.detect(&[place.path("phrase.wav")]).ends_with(0);
     assert!(ran.stdout().contains("\"threshold\":1.56"), "{}", ran.stdout());
-    let events = ran.json();
+    let mut events = ran.json();
+    assert_eq!(events.pop().map(|end| end["event"].clone()), Some("end".into()));
     let kinds: Vec<&Value> = events.iter().map(|event| &event["event"]).collect();
     assert!(kinds.starts_with(&[&"candidate".into()]) && kinds.ends_with(&[&"detected".into()]), "{kinds:?}");
     let documented = fs::read_to_string(repository("docs/events.md")).unwrap();
@@ -404,8 +405,8 @@ fn unusable_takes_leave_no_profile() {
             .chain(places.iter().map(|path| path.as_os_str())),
     );
     ran.fails_saying(&[
-        "silence.wav: no speech",
-        "other.wav: other words",
+        "silence.wav\": no speech",
+        "other.wav\": other words",
         "2 of 5 takes",
         "nothing was saved",
     ]);
