@@ -7,13 +7,14 @@ SYSCONFDIR = /etc
 # Made by make build.
 BINARY = target/release/wakeword
 
-.PHONY: help demo test bench build lint setup install uninstall
+.PHONY: help demo test bench accuracy build lint setup install uninstall
 
 help:
 	@echo 'make demo   enrol a synthetic voice and find its phrase in a minute of living room'
 	@echo 'make test   run all tests'
 	@echo 'make build  build target/release/wakeword'
 	@echo 'make bench  measure it beside other systems, and write docs/performance.md'
+	@echo 'make accuracy DATA=FOLDER  measure error rates on development recordings, and write docs/accuracy.md'
 	@echo 'make lint   check format, spelling, licences, scripts and clippy'
 	@echo 'Each installs what is missing, and asks before it uses sudo.'
 	@echo 'make install and make uninstall  for the whole machine; PREFIX is $(PREFIX), DESTDIR is "$(DESTDIR)"'
@@ -29,6 +30,13 @@ bench:
 	@.ci/setup test
 	@.ci/setup lint
 	python3 -B benches/peers/run.py
+
+# Where the evidence is kept.
+WORK = target/accuracy
+
+accuracy: build
+	@test -n '$(DATA)' || { echo 'make accuracy needs DATA=FOLDER; benches/accuracy.py says what it holds' >&2; exit 2; }
+	python3 -B benches/accuracy.py '$(DATA)' '$(WORK)' --markdown docs/accuracy.md
 
 build: setup
 	cargo build --release --locked

@@ -31,6 +31,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATE = 16_000
 TABLES = ["tasks", "tasks-more", "tasks-digits", "tasks-emotions"]
 NEAR_WORDS = 2
+# What `--markdown FILE` replaces lies between these lines of the file.
+BEGIN, END = "<!-- benches/accuracy.py writes what follows -->", "<!-- to here -->"
 
 
 def read(path):
@@ -132,8 +134,13 @@ def main():
         if "rooms" in parts:
             play_in_rooms(data, table, work)
             pairs += measure(work, f"{table} in measured rooms", options.jobs, [])
-    fit = [sys.executable, ROOT / "models/fit/fit.py", *pairs]
-    subprocess.run(fit + (["--markdown", options.markdown] if options.markdown else []), check=True)
+    table = work / "table.md"
+    subprocess.run([sys.executable, ROOT / "models/fit/fit.py", *pairs, "--markdown", table], check=True)
+    if options.markdown:
+        before, rest = options.markdown.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        text = before + BEGIN + "\n" + table.read_text(encoding="utf-8") + END + after
+        options.markdown.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
