@@ -141,8 +141,11 @@ impl Daemon {
     #[track_caller]
     pub fn wait_until_it_hears(&mut self) {
         self.wait("listening", |event| {
-            let busy = || event["last_error"].as_str().is_some_and(|text| text.contains("audio is lost"));
-            event["state"] == "listening" || event["state"] == "degraded" && busy()
+            // It hears without a profile and under load too, and says so.
+            let error = event["last_error"].as_str().unwrap_or_default();
+            let hears =
+                || ["audio is lost", "no profile to listen for"].iter().any(|part| error.contains(part));
+            event["state"] == "listening" || event["state"] == "degraded" && hears()
         });
     }
 
