@@ -145,5 +145,5 @@ fn a_malformed_manifest_is_an_error() {
     fs::remove_file(folder.path(MANIFEST)).unwrap();
     folder.refuses(MANIFEST, "No such file");
     let absent = Models::load(Some(Path::new("/nowhere"))).err().unwrap().to_string();
-    assert!(absent.starts_with("/nowhere/manifest.toml: No such file"), "{absent}");
+    assert!(absent.starts_with("\"/nowhere/manifest.toml\": No such file"), "{absent}");
 }
