@@ -220,7 +220,7 @@ fn assert_refused(folder: &Folder, file: &Path, reason: &str) {
     let output = Command::new("sh").args(["-c", limits]).arg(program).arg(folder.0.path()).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{reason}: {message}");
-    assert!(message.contains(&format!("{}: ", file.display())) && message.contains(reason), "{message}");
+    assert!(message.contains(&format!("{file:?}: ")) && message.contains(reason), "{message}");
 }
 
 /// A field of a protobuf message.

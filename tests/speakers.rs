@@ -49,7 +49,7 @@ fn speakers_are_told_apart_and_strangers_from_them() {
         let mut command = wakeword(&folder, &["speakers", "enroll", name, "--from"]);
         ended(command.args(files).output().unwrap(), 0);
     }
-    let (out, _) = ended(wakeword(&folder, &["speakers", "list"]).output().unwrap(), 0);
+    let (out, _) = ended(wakeword(&folder, &["speakers", "list", "--json"]).output().unwrap(), 0);
     assert_eq!(json(&out).iter().map(|line| line["name"].clone()).collect::<Vec<_>>(), ["demo", "man"]);
 
     for (voice, expected) in [("demo", Some("demo")), ("man", Some("man")), ("woman", None)] {

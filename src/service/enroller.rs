@@ -28,8 +28,6 @@ pub struct Enroller {
     pub models: Arc<Models>,
     pub store: Store,
     pub request: EnrolRequest,
-    /// Profiles that there are already.
-    pub others: Vec<Arc<Profile>>,
     /// Where its audio will come from.
     pub audio: Receiver<Result<AudioStream, CommandError>>,
     pub stop: Arc<AtomicBool>,
@@ -137,11 +135,18 @@ impl Enroller {
         let EnrolRequest { profile: name, phrase, user, allow_duplicate, .. } = &self.request;
         let limits = Quality::built_in().map_err(End::failed)?;
         let draft = Profile { user: user.clone(), ..Profile::draft(name, phrase, &self.models.fingerprint) };
-        let others = self.others.iter().filter(|other| other.name != *name).cloned().collect();
+        let others = self.others()?;
         let means = (self.models.clone(), Rule::default());
         let enrolment = Enrolment::new(means, limits.clone(), draft, TAKES, others);
         let enrolment = if *allow_duplicate { enrolment } else { enrolment.without_duplicates() };
         Ok(Dialogue::new(enrolment, limits, Segmentation::Automatic, false))
+    }
+
+    /// The other profiles, as they are stored now: the daemon may not listen for the latest of them yet.
+    fn others(&self) -> Result<Vec<Arc<Profile>>, End> {
+        let names = self.store.names()?.into_iter().filter(|other| *other != self.request.profile);
+        let readable = names.filter_map(|other| self.store.load(&other).ok());
+        Ok(readable.filter(|other| other.models == self.models.fingerprint).map(Arc::new).collect())
     }
 
     fn save(&self, profile: &Profile) -> Result<(), End> {

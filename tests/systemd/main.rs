@@ -129,9 +129,12 @@ fn systemd_accepts_the_units() {
 #[test]
 fn units_are_confined() {
     for of in OWNERS {
-        // 15 stands for an exposure of 1.5 of 10.
-        let output = analyze(of, &["security", "--offline=true", "--threshold=15"]);
-        assert!(output.status.success(), "{of}: {}", String::from_utf8_lossy(&output.stdout));
+        // 20 stands for an exposure of 2 of 10, which the units with a network have at most; the daemon's have less.
+        let output = analyze(of, &["security", "--offline=true", "--threshold=20"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{of}: {text}");
+        let (_, daemon) = text.split_once("Overall exposure level for wakeword.service: ").unwrap();
+        assert!(daemon.split(' ').next().unwrap().parse::<f32>().unwrap() <= 1.5, "{of}: {text}");
     }
 }
 

@@ -135,6 +135,8 @@ fn the_wyoming_unit_serves_profiles_enrolled_while_it_runs() {
     std::fs::create_dir_all(&overrides).unwrap();
     let anywhere = "[Service]\nEnvironment=WAKEWORD_WYOMING_URI=tcp://127.0.0.1:0\n";
     std::fs::write(overrides.join("port.conf"), anywhere).unwrap();
+    // The unit sees the folder of the profiles if it is there when it starts.
+    std::fs::create_dir_all(home.path("home/.local/share/wakeword")).unwrap();
     let Some(manager) = Manager::start(&home) else {
         eprintln!("not tried: no service manager may run here");
         return;

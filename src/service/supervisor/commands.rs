@@ -89,7 +89,6 @@ impl Supervisor {
             models,
             store: self.store.clone(),
             request,
-            others: self.roster.profiles.clone(),
             audio,
             stop,
             number,
