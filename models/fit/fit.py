@@ -19,8 +19,9 @@ from scipy.optimize import minimize
 
 # Steps of the score in natural log odds, and the threshold at which the odds are even.
 LOG_ODDS, THRESHOLD = 7.0, 1.56
-# From where on each piece of evidence counts, or counts no more. Chosen by the study of the first table of
-# docs/accuracy-notes.md on other recordings; the fit is flat around them.
+# From where on each piece of evidence counts, or counts no more. Those of the phrase's voice, of the segments and of short
+# phrases, and CONDITIONS below, were chosen among a few values on the development tables with speakers left out, so
+# figures on those tables flatter a little; the others come from an earlier study.
 LIMITS = {
     "cepstral_limit": 0.8,
     "cosine_limit": 0.6,

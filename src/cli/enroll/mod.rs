@@ -49,7 +49,7 @@ A voice is not the same in the morning, with a cold, or from across the room: --
 day beside those of the profile, which keeps the latest fifteen.
 
 Words that sound nearly like the phrase may wake in the owner's voice. Two recordings of such words, given with \
---near, prevent most of that; other words than those are kept out as before.")]
+--near, make that rarer; other words than those are kept out as before.")]
 pub struct Args {
     /// Name of the profile
     name: String,
